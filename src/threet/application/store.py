@@ -1,0 +1,197 @@
+"""What the reconciliation cycle keeps in the database, as records and one port.
+
+Every method is one transaction of its own; none does other I/O inside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from threet.application.facts import AccountSnapshot, Fill, Product, Votes
+from threet.domain.values import Known, OrderState, Side, Symbol, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to run one cycle. ``token`` rises by one at each acquisition and is the cycle's id; times are the database's."""
+
+    name: str
+    holder: str
+    token: int
+    acquired_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """A row of ``orders``. Times are wall time, UTC."""
+
+    client_order_id: str
+    cycle_id: int
+    symbol: Symbol
+    side: Side
+    contracts: Decimal
+    limit_price: Decimal
+    reduce_only: bool
+    state: OrderState
+    expires_at: datetime
+    created_at: datetime
+    reason: str
+    exchange_order_id: str | None = None
+    filled_contracts: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    text: str = ""
+    settled_at: datetime | None = None
+
+    @property
+    def unfilled_signed(self) -> Decimal:
+        return (self.contracts - self.filled_contracts) * self.side.sign
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolState:
+    """What the engine remembers of a symbol between cycles. ``agreed_contracts`` is the last position by consensus."""
+
+    symbol: Symbol
+    agreed_contracts: Decimal | None = None
+    agreed_at: datetime | None = None
+    lock_reason: str | None = None
+    locked_at: datetime | None = None
+    agreeing_rounds: int = 0
+    needs_person: bool = False
+    hold_since: datetime | None = None
+    dust: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What people asked for. ``flatten_reason`` is set while a flatten through the cycle is wanted."""
+
+    halted: bool
+    halt_reason: str
+    flatten_reason: str | None
+    adopted_account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceReport:
+    """What a service says of itself; the cycle refuses to trade while configs or contract versions differ."""
+
+    name: str
+    config_hash: str
+    contract_version: int
+    build_id: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRecord:
+    """One row of ``decisions``: everything that the cycle knew, wanted and did, as JSON-ready mappings."""
+
+    cycle_id: int
+    at: datetime
+    status: str
+    reason: str
+    inputs: Mapping[str, Any]
+    inputs_hash: str
+    targets: Mapping[str, Any]
+    plan: Sequence[Mapping[str, Any]]
+    consensus_symbols: int
+
+
+class IntentRefused(Exception):
+    """The transaction of an intent found that it must not be sent: halted, fenced off, over a cap, or already there."""
+
+
+class CycleStore(Protocol):
+    def now(self) -> datetime:
+        """The database's clock, UTC."""
+        ...
+
+    def epoch(self) -> str: ...
+
+    def acquire_lease(self, name: str, holder: str, seconds: float) -> Lease | None:
+        """None while another holder's lease has not passed, by the database's clock."""
+        ...
+
+    def release_lease(self, lease: Lease) -> None:
+        """Ends the lease if it is still this one; never another's."""
+        ...
+
+    def control(self) -> Control: ...
+
+    def set_halt(self, halted: bool, reason: str) -> None: ...
+
+    def set_flatten(self, reason: str | None) -> None: ...
+
+    def adopt(self, account: str) -> None: ...
+
+    def report_service(self, report: ServiceReport) -> None: ...
+
+    def services(self) -> list[ServiceReport]: ...
+
+    def forget_service(self, name: str) -> None: ...
+
+    def products(self) -> list[Product]: ...
+
+    def snapshot(self, account: str) -> Known[AccountSnapshot] | Unknown: ...
+
+    def votes(self, shards: int, newer_than: datetime) -> Votes | Unknown:
+        """Unknown unless exactly ``shards`` shards of that number have a heartbeat newer than ``newer_than``."""
+        ...
+
+    def unsettled_orders(self) -> list[OrderRecord]: ...
+
+    def orders(self, limit: int) -> list[OrderRecord]:
+        """The newest first."""
+        ...
+
+    def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[Sequence[OrderRecord]], None]) -> None:
+        """In one transaction: the lease is still this one and not past, the halt row is off (or the order reduces and a flatten is wanted),
+        ``check`` agrees with the unsettled orders as they stand; then the row is inserted with state INTENT.
+        Raises IntentRefused, also where the client order id is there already."""
+        ...
+
+    def record_outcome(
+        self,
+        client_order_id: str,
+        state: OrderState,
+        *,
+        exchange_order_id: str | None,
+        filled_contracts: Decimal,
+        average_price: Decimal | None,
+        text: str,
+        settled_at: datetime | None,
+    ) -> None:
+        """A final state is never left again: raises ValueError on such a transition."""
+        ...
+
+    def save_fills(self, fills: Sequence[Fill], observed_at: datetime) -> list[Fill]:
+        """Inserts those not yet there (by fill_id); returns the new ones. Moves the watermark to the newest exchange time."""
+        ...
+
+    def fills_watermark(self) -> datetime | None: ...
+
+    def last_fill_times(self) -> Mapping[Symbol, datetime]:
+        """Per symbol the newest exchange time of a fill."""
+        ...
+
+    def last_settlement_times(self) -> Mapping[Symbol, datetime]:
+        """Per symbol the newest ``settled_at`` of an order that reached the venue."""
+        ...
+
+    def fills_between(self, symbol: Symbol, after: datetime, until: datetime) -> list[Fill]: ...
+
+    def symbol_states(self) -> dict[Symbol, SymbolState]: ...
+
+    def save_symbol_states(self, states: Sequence[SymbolState]) -> None: ...
+
+    def save_decision(self, decision: DecisionRecord) -> None: ...
+
+    def decisions(self, limit: int) -> list[DecisionRecord]:
+        """The newest first."""
+        ...
