@@ -1,0 +1,126 @@
+"""The sections of config.yml about the machinery. docs/configuration.md explains each key; nothing here has a default."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from threet.settings.kinds import (
+    BasisPoints,
+    Count,
+    CountOrZero,
+    DatabaseUrl,
+    Factor,
+    Folder,
+    HttpUrl,
+    Name,
+    Percent,
+    Port,
+    PublicKey,
+    RedisUrl,
+    Seconds,
+    Usd,
+)
+
+
+class Section(BaseModel):
+    """A frozen mapping with exactly these keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+
+class ExchangeSettings(Section):
+    id: Literal["hyperliquid"]
+    mode: Literal["simulator", "testnet", "live"]
+    base_url: HttpUrl | None
+    request_timeout_seconds: Seconds
+    requests_per_minute: Count
+    signer_reserve_percent: Percent
+    rules_refresh_seconds: Seconds
+    max_clock_skew_seconds: Seconds
+
+
+class DatabaseSettings(Section):
+    url: DatabaseUrl
+    pool_size: Count
+    pool_recycle_seconds: Seconds
+    connect_timeout_seconds: Seconds
+    statement_timeout_seconds: Seconds
+    busy_timeout_seconds: Seconds
+
+
+class RedisSettings(Section):
+    url: RedisUrl
+    socket_timeout_seconds: Seconds
+    prices_stream_entries: Count
+    candles_stream_entries: Count
+    balance_stream_entries: Count
+
+
+class StateSettings(Section):
+    folder: Folder
+
+
+class ScheduleSettings(Section):
+    update_prices_seconds: Seconds
+    update_candles_seconds: Seconds
+    update_balance_seconds: Seconds
+    reconcile_positions_seconds: Seconds
+    canary_seconds: Seconds
+    housekeeping_seconds: Seconds
+
+
+class FreshnessSettings(Section):
+    max_price_age_seconds: Seconds
+    max_balance_age_seconds: Seconds
+    max_position_age_seconds: Seconds
+    max_observation_age_seconds: Seconds
+    max_heartbeat_age_seconds: Seconds
+    max_service_age_seconds: Seconds
+
+
+class WorkersSettings(Section):
+    autoscale_max: Count
+    autoscale_min: Count
+    redis_restore_seconds: Seconds
+
+
+class ObserverNodeSettings(Section):
+    name: Name
+    url: HttpUrl
+    public_key: PublicKey
+
+
+class ObserversSettings(Section):
+    quorum: Count
+    interval_seconds: Seconds
+    request_timeout_seconds: Seconds
+    nodes: tuple[ObserverNodeSettings, ...]
+
+
+class RetentionSettings(Section):
+    decisions_days: Count
+    balance_history_days: Count
+    position_snapshots_days: Count
+    ended_runs_days: Count
+    log_files_mb: Count
+
+
+class TelemetrySettings(Section):
+    otlp_endpoint: HttpUrl | None
+    otlp_timeout_seconds: Seconds
+    metrics_port: Port | None
+
+
+class SimulatorSettings(Section):
+    seed: CountOrZero
+    speed: Factor
+    candles: Folder | None
+    history_bars: Count
+    half_spread_bps: BasisPoints
+    book_levels: Count
+    book_level_usd: Usd
+    taker_fee_bps: BasisPoints
+    maker_fee_bps: BasisPoints
+    deposit_usd: Usd

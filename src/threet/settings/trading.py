@@ -1,0 +1,101 @@
+"""The sections of config.yml that decide what is traded and how much. What sizes a real order is Decimal; virtual runs are float."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from threet.settings.kinds import (
+    BasisPoints,
+    Count,
+    CountOrZero,
+    Factor,
+    Folder,
+    Leverage,
+    Milliseconds,
+    Name,
+    Percent,
+    PercentOverAll,
+    PositiveRange,
+    Range,
+    Seconds,
+    SecondsOrZero,
+    SignedPercent,
+    Usd,
+)
+from threet.settings.sections import Section
+
+
+class ReconciliationSettings(Section):
+    risk_pos_percentage: Percent
+    vote_full_size_runs: Count
+    tolerance_lots: CountOrZero
+    account_value_tolerance_percent: Percent
+    settle_margin_ms: Milliseconds
+    order_slippage_bps: BasisPoints
+    order_expires_seconds: Seconds
+    expiry_margin_seconds: SecondsOrZero
+    lease_seconds: Seconds
+    lease_margin_seconds: Seconds
+    max_hold_seconds: Seconds
+    on_long_hold: Literal["alert", "reduce", "flatten"]
+    on_external_change: Literal["lock", "correct"]
+    unlock_after_rounds: Count
+    fills_overlap_seconds: Seconds
+
+
+class LimitsSettings(Section):
+    max_gross_exposure_percent: PercentOverAll
+    max_net_exposure_percent: PercentOverAll
+
+
+class SymbolSettings(Section):
+    """How one symbol trades: ``symbol_defaults`` with what ``symbols.NAME`` says instead."""
+
+    leverage: Leverage
+    max_notional_usd: Usd
+    no_trade_band_percent: Percent
+    half_spread_bps: BasisPoints
+    slippage_bps: BasisPoints
+
+
+class SymbolOverride(Section):
+    """Any of the keys of SymbolSettings. An absent one means that ``symbol_defaults`` holds."""
+
+    leverage: Leverage | None = None
+    max_notional_usd: Usd | None = None
+    no_trade_band_percent: Percent | None = None
+    half_spread_bps: BasisPoints | None = None
+    slippage_bps: BasisPoints | None = None
+
+    def over(self, defaults: SymbolSettings) -> SymbolSettings:
+        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        return defaults.model_copy(update=given)
+
+
+class StrategySettings(Section):
+    weight: Factor
+    parameters: Mapping[Name, Range]
+
+
+class ProvidenceSettings(Section):
+    shards: Count
+    saved_runs: Folder
+    seed: CountOrZero
+    runs_per_symbol: Count
+    candle_interval: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"]
+    warmup_bars: Count
+    start_balance_usd: Factor
+    leverage: Leverage
+    taker_fee_bps: Factor
+    duration_market_seconds: PositiveRange
+    max_loss_percent: PositiveRange
+    target_percent: PositiveRange
+    vote_min_age_market_seconds: SecondsOrZero
+    vote_min_trades: CountOrZero
+    vote_enter_return_percent: SignedPercent
+    vote_exit_return_percent: SignedPercent
+    publish_interval_seconds: Seconds
+    snapshot_interval_seconds: Seconds
+    products_interval_seconds: Seconds
+    strategies: Mapping[Name, StrategySettings]
