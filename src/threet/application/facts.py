@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from threet.domain.values import Known, OrderState, Position, Side, Symbol, Unknown
+from threet.domain.values import OrderState, Position, Side, Symbol
+from threet.domain.votes import Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,26 +128,12 @@ class Product:
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
-    """The votes of one symbol: ``direction_sum`` = Σ direction over its ``voters``. ``warm`` is past the warm-up."""
-
-    symbol: Symbol
-    direction_sum: int
-    voters: int
-    active_runs: int
-    quarantined_runs: int
-    warm: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Votes:
     """All votes of a complete, fresh set of shards; else the whole is Unknown."""
 
     by_symbol: Mapping[Symbol, Vote]
     heartbeat_at: datetime
 
-
-Reading = Known[AccountSnapshot] | Unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from threet.application.facts import AccountSnapshot, Fill, Product, Votes
+from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, OrderState, Side, Symbol, Unknown
 
 
@@ -50,21 +51,6 @@ class OrderRecord:
     @property
     def unfilled_signed(self) -> Decimal:
         return (self.contracts - self.filled_contracts) * self.side.sign
-
-
-@dataclass(frozen=True, slots=True)
-class SymbolState:
-    """What the engine remembers of a symbol between cycles. ``agreed_contracts`` is the last position by consensus."""
-
-    symbol: Symbol
-    agreed_contracts: Decimal | None = None
-    agreed_at: datetime | None = None
-    lock_reason: str | None = None
-    locked_at: datetime | None = None
-    agreeing_rounds: int = 0
-    needs_person: bool = False
-    hold_since: datetime | None = None
-    dust: bool = False
 
 
 @dataclass(frozen=True, slots=True)

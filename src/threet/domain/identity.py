@@ -1,0 +1,20 @@
+"""The name of an order is a function of the decision (I4), so that a retry can never be a second order."""
+
+from __future__ import annotations
+
+import hashlib
+
+from threet.domain.values import Correction
+
+
+def client_order_id(epoch: str, cycle_id: int, correction: Correction) -> str:
+    """``0x`` and 32 hex digits: the venue's form. The same decision always has the same name."""
+    parts = (
+        epoch,
+        str(cycle_id),
+        str(correction.symbol),
+        correction.side.value,
+        format(correction.contracts.normalize(), "f"),
+        "reduce" if correction.reduce_only else "open",
+    )
+    return "0x" + hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

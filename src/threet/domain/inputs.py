@@ -1,0 +1,42 @@
+"""Everything that one decision may depend on. The same inputs always make the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from threet.domain.caps import Pending
+from threet.domain.sources import SourceReading
+from threet.domain.symbol_state import Explanation, SymbolState
+from threet.domain.terms import SymbolTerms, Terms
+from threet.domain.values import Known, MarketRules, Symbol, Unknown
+from threet.domain.votes import Vote
+
+
+@dataclass(frozen=True, slots=True)
+class CycleInputs:
+    """What the cycle has read, each part Known with its age or Unknown with its reason.
+
+    ``last_activity`` is, per symbol, the venue's time of our last fill or settlement. ``products`` holds the symbols that may be
+    traded; a symbol from anywhere else is reported. ``adopted`` is False for an account that this database has never traded.
+    """
+
+    epoch: str
+    cycle_id: int
+    account: str
+    now: datetime
+    adopted: bool
+    flatten_reason: str | None
+    local: Known[SourceReading] | Unknown
+    observers: Mapping[str, Known[SourceReading] | Unknown]
+    prices: Mapping[Symbol, Known[Decimal] | Unknown]
+    votes: Known[Mapping[Symbol, Vote]] | Unknown
+    rules: Mapping[Symbol, MarketRules | Unknown]
+    products: Mapping[Symbol, SymbolTerms]
+    pending: Sequence[Pending]
+    last_activity: Mapping[Symbol, datetime]
+    explanations: Mapping[Symbol, Explanation]
+    states: Mapping[Symbol, SymbolState]
+    terms: Terms
