@@ -1,0 +1,255 @@
+"""Keeps a set of parts running: started once what they need is well, watched, started again with a growing pause when they die.
+
+The rules are in ``Fleet``; it is moved by ``tick``, called a few times a second by the thread that owns it. ``Watch`` asks the parts how
+they are, in a thread of its own, since asking may take a second.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from threet.cli.demo.health import Check
+from threet.cli.demo.process import Child, Command, LogFile
+
+_FIRST_PAUSE_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 15.0
+_SOUND_SECONDS = 30.0
+_FIRST_START_TRIES = 3
+_LOG_LINES_SHOWN = 8
+
+
+class State(StrEnum):
+    WAITING = "waiting"
+    STARTING = "starting"
+    WELL = "well"
+    ILL = "ill"
+    DIED = "died"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the platform. ``ready`` says when its start is over, ``well`` how it is after that."""
+
+    name: str
+    command: Command
+    needs: tuple[str, ...]
+    ready: Check
+    well: Check
+    start_seconds: float = 45.0
+    stop_seconds: float = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """How a part is, for a screen. ``since_seconds`` is how long it has been in this state."""
+
+    name: str
+    state: State
+    detail: str
+    pid: int | None
+    starts: int
+    since_seconds: float
+
+
+class StartFailed(Exception):
+    """A part could not be started at all; the message holds the end of its log."""
+
+
+@dataclass
+class _Running:
+    part: Part
+    log: LogFile
+    state: State = State.WAITING
+    detail: str = ""
+    child: Child | None = None
+    starts: int = 0
+    deaths_in_a_row: int = 0
+    was_ever_well: bool = False
+    changed_at: float = 0.0
+    started_at: float = 0.0
+    again_at: float = 0.0
+
+
+class Watch:
+    """Asks running parts how they are. An answer belongs to the child that was asked, told apart by its pid."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked: dict[str, tuple[int, Check, LogFile]] = {}
+        self._answers: dict[str, tuple[int, str | None]] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+
+    def ask(self, asked: Mapping[str, tuple[int, Check, LogFile]]) -> None:
+        with self._lock:
+            self._asked = dict(asked)
+
+    def answer(self, name: str, pid: int) -> tuple[bool, str | None]:
+        """(answered, None or what is wrong)."""
+        with self._lock:
+            who, detail = self._answers.get(name, (0, None))
+        return (who == pid, detail)
+
+    def forget(self, name: str) -> None:
+        with self._lock:
+            self._answers.pop(name, None)
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.2):
+            with self._lock:
+                asked = dict(self._asked)
+            for name, (pid, check, log) in asked.items():
+                detail = check(log)
+                with self._lock:
+                    self._answers[name] = (pid, detail)
+
+
+@dataclass
+class Fleet:
+    """``parts`` in the order of a screen. ``say`` gets one line for everything that a person should hear."""
+
+    parts: Sequence[Part]
+    logs: Path
+    log_bytes: int
+    say: Callable[[str], None]
+    watch: Watch = field(default_factory=Watch)
+    _running: dict[str, _Running] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            self._running[part.name] = _Running(part, LogFile(self.logs / f"{part.name}.log", self.log_bytes), changed_at=time.monotonic())
+        unknown = {need for part in self.parts for need in part.needs} - set(self._running)
+        if unknown:
+            raise ValueError(f"parts need {sorted(unknown)}, which are no parts")
+        self.watch.start()
+
+    def tick(self) -> None:
+        """One look at every part. Raises StartFailed where one cannot be brought up the first time."""
+        now = time.monotonic()
+        for one in self._running.values():
+            self._look_at(one, now)
+        self.watch.ask(
+            {
+                name: (one.child.pid, one.part.ready if one.state is State.STARTING else one.part.well, one.log)
+                for name, one in self._running.items()
+                if one.child is not None and one.state in (State.STARTING, State.WELL, State.ILL)
+            }
+        )
+
+    def all_well_once(self) -> bool:
+        return all(one.was_ever_well for one in self._running.values())
+
+    def views(self) -> list[PartView]:
+        now = time.monotonic()
+        return [
+            PartView(name, one.state, one.detail, one.child.pid if one.child else None, one.starts, now - one.changed_at)
+            for name, one in self._running.items()
+        ]
+
+    def keep_logs_small(self) -> None:
+        for one in self._running.values():
+            one.log.keep_small()
+
+    def stop(self, names: Iterable[str] | None = None) -> None:
+        """Stops these parts (default: all), those that need others first; one that does not end in time is killed. Safe to call twice."""
+        left = set(self._running if names is None else names)
+        while left:
+            wave = {name for name in left if not any(name in self._running[other].part.needs for other in left - {name})}
+            self._stop_wave([self._running[name] for name in wave])
+            left -= wave
+
+    def kill(self) -> None:
+        """Ends everything at once, gracelessly."""
+        for one in self._running.values():
+            if one.child is not None:
+                one.child.kill()
+            self._enter(one, State.STOPPED, "")
+
+    def _look_at(self, one: _Running, now: float) -> None:
+        if one.state is State.STOPPED:
+            return
+        if one.child is not None and (code := one.child.exit_code()) is not None:
+            self._died(one, _how(code), now)
+        elif one.state is State.WAITING or (one.state is State.DIED and now >= one.again_at):
+            if all(self._running[need].state in (State.WELL, State.ILL) for need in one.part.needs):
+                self._start(one, now)
+        elif one.state in (State.STARTING, State.WELL, State.ILL):
+            self._hear(one, now)
+
+    def _start(self, one: _Running, now: float) -> None:
+        self.watch.forget(one.part.name)
+        one.child = Child(one.part.command, one.log)
+        one.starts += 1
+        one.started_at = now
+        self._enter(one, State.STARTING, "")
+
+    def _hear(self, one: _Running, now: float) -> None:
+        assert one.child is not None  # for the type checker: a part in these states has a child
+        answered, wrong = self.watch.answer(one.part.name, one.child.pid)
+        if answered and wrong is None:
+            if one.state is State.STARTING:
+                self.say(f"{one.part.name} is up" + (" again" if one.was_ever_well else f" after {now - one.started_at:.1f} s"))
+            one.was_ever_well = True
+            if now - one.started_at > _SOUND_SECONDS:
+                one.deaths_in_a_row = 0
+            self._enter(one, State.WELL, "")
+        elif one.state is State.STARTING:
+            one.detail = wrong or "just started"
+            if now - one.started_at > one.part.start_seconds:
+                one.child.kill()
+                self._died(one, f"was not up within {one.part.start_seconds:.0f} s ({one.detail}) and was killed", now)
+        elif answered:
+            self._enter(one, State.ILL, wrong or "")
+
+    def _died(self, one: _Running, how: str, now: float) -> None:
+        if one.child is not None:
+            one.child.kill()  # what it left behind in its group
+        one.child = None
+        one.deaths_in_a_row += 1
+        if not one.was_ever_well and one.deaths_in_a_row >= _FIRST_START_TRIES:
+            lines = "\n".join(f"    {line}" for line in one.log.tail(_LOG_LINES_SHOWN))
+            raise StartFailed(f"{one.part.name} {how}, {one.deaths_in_a_row} times in a row. The end of {one.log.path}:\n{lines}")
+        pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (one.deaths_in_a_row - 1))
+        one.again_at = now + pause
+        self.say(f"{one.part.name} {how}; it is started again in {pause:g} s (log: {one.log.path})")
+        self._enter(one, State.DIED, how)
+
+    def _stop_wave(self, wave: Sequence[_Running]) -> None:
+        began = time.monotonic()
+        for one in wave:
+            self._enter(one, State.STOPPED, "")
+            if one.child is not None:
+                one.child.terminate()
+        for one in wave:
+            if one.child is None:
+                continue
+            while one.child.exit_code() is None and time.monotonic() - began < one.part.stop_seconds:
+                time.sleep(0.02)
+            if one.child.exit_code() is None:
+                self.say(f"{one.part.name} did not stop within {one.part.stop_seconds:g} s and is killed")
+            one.child.kill()
+            one.child = None
+
+    def _enter(self, one: _Running, state: State, detail: str) -> None:
+        if one.state is not state:
+            one.changed_at = time.monotonic()
+        one.state, one.detail = state, detail
+
+
+def _how(code: int) -> str:
+    if code < 0:
+        return f"died of {signal.Signals(-code).name}"
+    return f"died with exit code {code}"
