@@ -26,7 +26,8 @@ def contradictions(settings: Settings) -> Iterator[Finding]:
 
 
 def _freshness(settings: Settings) -> Iterator[Finding]:
-    ages, schedule, observers = settings.freshness, settings.schedule, settings.observers
+    ages, schedule = settings.freshness, settings.schedule
+    published = settings.providence.publish_interval_seconds
     pairs = (
         ("max_price_age_seconds", ages.max_price_age_seconds, "schedule.update_prices_seconds", schedule.update_prices_seconds),
         ("max_balance_age_seconds", ages.max_balance_age_seconds, "schedule.update_balance_seconds", schedule.update_balance_seconds),
@@ -37,12 +38,7 @@ def _freshness(settings: Settings) -> Iterator[Finding]:
             "observers.interval_seconds",
             settings.observers.interval_seconds,
         ),
-        (
-            "max_heartbeat_age_seconds",
-            ages.max_heartbeat_age_seconds,
-            "providence.publish_interval_seconds",
-            settings.providence.publish_interval_seconds,
-        ),
+        ("max_heartbeat_age_seconds", ages.max_heartbeat_age_seconds, "providence.publish_interval_seconds", published),
         ("max_service_age_seconds", ages.max_service_age_seconds, "schedule.canary_seconds", schedule.canary_seconds),
     )
     for name, limit, interval_name, interval in pairs:

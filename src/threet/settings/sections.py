@@ -104,6 +104,8 @@ class RetentionSettings(Section):
     balance_history_days: Count
     position_snapshots_days: Count
     ended_runs_days: Count
+    orders_days: Count
+    fills_days: Count
     log_files_mb: Count
 
 
