@@ -135,7 +135,6 @@ class Votes:
     heartbeat_at: datetime
 
 
-
 @dataclass(frozen=True, slots=True)
 class RunRow:
     """A row of ``runs``: Providence's projection of one snapshot. Money of virtual runs is float64; times are market time, UTC."""

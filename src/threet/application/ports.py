@@ -52,7 +52,10 @@ class MarketData(Protocol):
         ...
 
     def rules(self, symbols: Sequence[Symbol]) -> dict[Symbol, MarketRules | Unknown]:
-        """What the venue allows; Unknown("not listed ...") for a symbol that it does not list. Kept for some minutes, read again for a new symbol."""
+        """What the venue allows; Unknown("not listed ...") for a symbol that it does not list.
+
+        Kept for some minutes, read again for a new symbol.
+        """
         ...
 
 
@@ -91,7 +94,7 @@ class ObserverNode(Protocol):
     def name(self) -> str: ...
 
     def observe(self) -> Known[Observation] | Unknown:
-        """A fresh report that passed every check (signature, nonce, key, account, sequence above the highest seen); else Unknown(reason)."""
+        """A fresh report that passed every check (signature, nonce, key, account, sequence above the highest); else Unknown(reason)."""
         ...
 
 

@@ -48,10 +48,6 @@ class OrderRecord:
     text: str = ""
     settled_at: datetime | None = None
 
-    @property
-    def unfilled_signed(self) -> Decimal:
-        return (self.contracts - self.filled_contracts) * self.side.sign
-
 
 @dataclass(frozen=True, slots=True)
 class Control:
@@ -87,6 +83,14 @@ class DecisionRecord:
     targets: Mapping[str, Any]
     plan: Sequence[Mapping[str, Any]]
     consensus_symbols: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedFill:
+    """A fill, and whether an order of this database made it (by client order id or exchange order id)."""
+
+    fill: Fill
+    ours: bool
 
 
 class IntentRefused(Exception):
@@ -170,7 +174,9 @@ class CycleStore(Protocol):
         """Per symbol the newest ``settled_at`` of an order that reached the venue."""
         ...
 
-    def fills_between(self, symbol: Symbol, after: datetime, until: datetime) -> list[Fill]: ...
+    def fills_after(self, after: datetime) -> list[RecordedFill]:
+        """Fills with exchange time > ``after``, oldest first, from one query."""
+        ...
 
     def symbol_states(self) -> dict[Symbol, SymbolState]: ...
 

@@ -60,9 +60,7 @@ def all_symbols(inputs: CycleInputs) -> list[Symbol]:
 
 def _usable_local(inputs: CycleInputs) -> SourceView:
     terms = inputs.terms
-    return usable(
-        inputs.local, account=inputs.account, now=inputs.now, max_age=terms.max_position_age, max_skew=terms.max_clock_skew
-    )
+    return usable(inputs.local, account=inputs.account, now=inputs.now, max_age=terms.max_position_age, max_skew=terms.max_clock_skew)
 
 
 def _usable_observer(inputs: CycleInputs, view: SourceView) -> SourceView:

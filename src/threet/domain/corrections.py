@@ -35,9 +35,7 @@ def desired_contracts(target: Target | ReduceOnly | Flatten, actual: Decimal) ->
     return target.contracts if abs(target.contracts) < abs(actual) else actual
 
 
-def correction_for(
-    target: AnyTarget, actual: Decimal, rules: MarketRules, price: Decimal, band_contracts: Decimal
-) -> Correction | Nothing:
+def correction_for(target: AnyTarget, actual: Decimal, rules: MarketRules, price: Decimal, band_contracts: Decimal) -> Correction | Nothing:
     """The order that leads from ``actual`` toward ``target``, or Nothing.
 
     ``band_contracts`` >= 0 is the no-trade band of a plain Target; closing wholly is never inside it, since nobody wants the rest.

@@ -92,9 +92,7 @@ def decide(inputs: CycleInputs) -> Decision:
     states = {name: _next_state(inputs, name, agreement) for name, agreement in agreements.by_symbol.items()}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
     factors = _factors(inputs, agreements, wishes)
-    decided = {
-        name: _decide_symbol(inputs, name, agreements, states[name], wishes[name], factors) for name in agreements.by_symbol
-    }
+    decided = {name: _decide_symbol(inputs, name, agreements, states[name], wishes[name], factors) for name in agreements.by_symbol}
     plan = sorted(
         (order for _, order in decided.values() if order is not None),
         key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
@@ -153,11 +151,7 @@ def _factors(inputs: CycleInputs, agreements: Agreements, wishes: Mapping[Symbol
     """How far each wish is scaled down to fit the portfolio's caps; Unknown while what is held elsewhere cannot be valued."""
     if isinstance(agreements.account_value, Unknown):
         return agreements.account_value
-    free = {
-        name: wish
-        for name, wish in wishes.items()
-        if isinstance(wish, _Wish) and isinstance(agreements.by_symbol[name].agreed, Known)
-    }
+    free = {name: wish for name, wish in wishes.items() if isinstance(wish, _Wish) and isinstance(agreements.by_symbol[name].agreed, Known)}
     fixed_gross, fixed_net = Decimal(0), Decimal(0)
     for name, agreement in agreements.by_symbol.items():
         if name in free:
@@ -286,6 +280,4 @@ def _caps(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
         if rules is not None and not isinstance(rules, Unknown):
             caps[name] = symbol_cap_usd(inputs, name, value.value, rules)
     terms = inputs.terms
-    return Caps(
-        caps, value.value * terms.max_gross_exposure_percent / 100, value.value * terms.max_net_exposure_percent / 100
-    )
+    return Caps(caps, value.value * terms.max_gross_exposure_percent / 100, value.value * terms.max_net_exposure_percent / 100)

@@ -1,0 +1,187 @@
+"""Step 3: read everything that the decision depends on, each part Known with its age or Unknown with its reason."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from threet.application.execution import pending
+from threet.application.facts import AccountSnapshot, Fill, Observation, Price, Product, Votes
+from threet.application.ports import LastValues, MarketData, ObserverNode
+from threet.application.settlement import Settlement
+from threet.application.store import Control, CycleStore, Lease, RecordedFill
+from threet.domain.errors import VenueError
+from threet.domain.inputs import CycleInputs
+from threet.domain.sources import SourceReading
+from threet.domain.symbol_state import Explanation, SymbolState
+from threet.domain.terms import SymbolTerms, Terms
+from threet.domain.values import Known, MarketRules, Symbol, Unknown
+from threet.domain.votes import Vote
+
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class TradingTerms:
+    """What config.yml says, as the cycle needs it. ``for_product`` gives the terms of one symbol."""
+
+    account: str
+    terms: Terms
+    for_product: Callable[[Product], SymbolTerms]
+    shards: int
+    max_heartbeat_age: timedelta
+
+
+class Gatherer:
+    """Reads the sources. Observers are asked side by side, since a silent one must not make the others old."""
+
+    def __init__(
+        self, store: CycleStore, market: MarketData, prices: LastValues, observers: Sequence[ObserverNode], terms: TradingTerms
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._prices = prices
+        self._observers = observers
+        self._terms = terms
+
+    def gather(self, lease: Lease, control: Control, settlement: Settlement, now: datetime) -> CycleInputs:
+        products = {product.symbol: self._terms.for_product(product) for product in self._store.products()}
+        observers = ask_together({node.name: node.observe for node in self._observers})
+        local = self._store.snapshot(self._terms.account)
+        states = self._store.symbol_states()
+        held = _held_symbols(local, observers)
+        # Prices last: sizing wants the youngest, and nothing here ages faster.
+        prices = self._read_prices(products, observers, held)
+        return CycleInputs(
+            epoch=self._store.epoch(),
+            cycle_id=lease.token,
+            account=self._terms.account,
+            now=now,
+            adopted=control.adopted_account == self._terms.account,
+            flatten_reason=control.flatten_reason,
+            local=_local_reading(local),
+            observers={name: _observer_reading(view) for name, view in sorted(observers.items())},
+            prices=prices,
+            votes=_votes(self._store.votes(self._terms.shards, now - self._terms.max_heartbeat_age)),
+            rules=self._read_rules(sorted(set(products) | held)),
+            products=products,
+            pending=tuple(pending(order) for order in settlement.open_orders),
+            last_activity=self._last_activity(),
+            explanations=self._explanations(states, settlement, local),
+            states=states,
+            terms=self._terms.terms,
+        )
+
+    def _read_prices(
+        self, products: Mapping[Symbol, SymbolTerms], observers: Mapping[str, Known[Observation] | Unknown], held: set[Symbol]
+    ) -> dict[Symbol, Known[Decimal] | Unknown]:
+        """Published prices; for a symbol that is held without being a product, an observer's mark, to value it at all."""
+        published = self._prices.last_prices()
+        known: Mapping[Symbol, Known[Price]] = {} if isinstance(published, Unknown) else published
+        missing = published.reason if isinstance(published, Unknown) else "never published"
+        prices: dict[Symbol, Known[Decimal] | Unknown] = {}
+        for name in sorted(set(products) | held):
+            price = known.get(name)
+            prices[name] = Unknown(missing) if price is None else Known(price.value.mark, price.as_of, price.source)
+            if price is None and name not in products:
+                prices[name] = _mark_of(name, observers)
+        return prices
+
+    def _read_rules(self, names: Sequence[Symbol]) -> dict[Symbol, MarketRules | Unknown]:
+        try:
+            return dict(self._market.rules(names))
+        except VenueError as error:
+            return {name: Unknown(str(error)) for name in names}
+
+    def _last_activity(self) -> dict[Symbol, datetime]:
+        latest = dict(self._store.last_fill_times())
+        for name, at in self._store.last_settlement_times().items():
+            latest[name] = max(at, latest.get(name, at))
+        return latest
+
+    def _explanations(
+        self, states: Mapping[Symbol, SymbolState], settlement: Settlement, local: Known[AccountSnapshot] | Unknown
+    ) -> dict[Symbol, Explanation]:
+        """Σ of our own signed fills between the last agreement and the local snapshot, per symbol."""
+        if isinstance(local, Unknown):
+            return {}
+        agreed_at = {name: state.agreed_at or _EVER for name, state in states.items()}
+        since = min(agreed_at.values(), default=_EVER)
+        recorded = self._store.fills_after(since)
+        names = {item.fill.symbol for item in recorded} | {order.symbol for order in settlement.open_orders}
+        waiting = {order.symbol for order in settlement.open_orders}
+        until = local.value.exchange_time
+        return {
+            name: explain([item for item in recorded if item.fill.symbol == name], agreed_at.get(name, _EVER), until, name in waiting)
+            for name in sorted(names)
+        }
+
+
+def explain(recorded: Sequence[RecordedFill], after: datetime, until: datetime, is_pending: bool) -> Explanation:
+    """What the fills of one symbol with ``after`` < time <= ``until`` say."""
+    within = [item for item in recorded if after < item.fill.exchange_time <= until]
+    change = sum((_signed(item.fill) for item in within if item.ours), Decimal(0))
+    return Explanation(change, any(item.fill.is_liquidation for item in within), is_pending)
+
+
+def _signed(fill: Fill) -> Decimal:
+    return fill.contracts * fill.side.sign
+
+
+def ask_together(questions: Mapping[str, Callable[[], Known[Observation] | Unknown]]) -> dict[str, Known[Observation] | Unknown]:
+    """Every answer, asked side by side. Plain threads: under eventlet they are greenlets, elsewhere real ones.
+
+    A question that ends without an answer is Unknown: the asker's own time-outs bound the wait.
+    """
+    answers: dict[str, Known[Observation] | Unknown] = {}
+
+    def ask(name: str, question: Callable[[], Known[Observation] | Unknown]) -> None:
+        answers[name] = question()
+
+    threads = [threading.Thread(target=ask, args=item, name=f"observer-{item[0]}", daemon=True) for item in questions.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return {name: answers.get(name, Unknown(f"{name}: the look failed")) for name in questions}
+
+
+def _held_symbols(local: Known[AccountSnapshot] | Unknown, observers: Mapping[str, Known[Observation] | Unknown]) -> set[Symbol]:
+    held: set[Symbol] = set()
+    if isinstance(local, Known):
+        held |= {position.symbol for position in local.value.positions if position.contracts != 0}
+    for view in observers.values():
+        if isinstance(view, Known):
+            held |= {name for name, contracts in view.value.positions.items() if contracts != 0}
+    return held
+
+
+def _mark_of(name: Symbol, observers: Mapping[str, Known[Observation] | Unknown]) -> Known[Decimal] | Unknown:
+    for observer, view in sorted(observers.items()):
+        if isinstance(view, Known) and name in view.value.mark_prices:
+            return Known(view.value.mark_prices[name], view.value.observed_at, f"mark of observer {observer}")
+    return Unknown("not a product, and no observer knows its mark")
+
+
+def _local_reading(view: Known[AccountSnapshot] | Unknown) -> Known[SourceReading] | Unknown:
+    if isinstance(view, Unknown):
+        return view
+    taken = view.value
+    positions = {position.symbol: position.contracts for position in taken.positions}
+    reading = SourceReading(taken.account, True, taken.observed_at, taken.exchange_time, positions, taken.account_value)
+    return Known(reading, taken.observed_at, "local")
+
+
+def _observer_reading(view: Known[Observation] | Unknown) -> Known[SourceReading] | Unknown:
+    if isinstance(view, Unknown):
+        return view
+    seen = view.value
+    reading = SourceReading(seen.account, seen.complete, seen.observed_at, seen.exchange_time, dict(seen.positions), seen.account_value)
+    return Known(reading, seen.observed_at, seen.observer)
+
+
+def _votes(votes: Votes | Unknown) -> Known[Mapping[Symbol, Vote]] | Unknown:
+    return votes if isinstance(votes, Unknown) else Known(dict(votes.by_symbol), votes.heartbeat_at, "runs")

@@ -1,0 +1,66 @@
+"""What a person can command: halt, resume, flatten, adopt."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from threet.application.ports import HaltFile
+from threet.application.store import CycleStore
+from threet.domain.symbol_state import SymbolState
+from threet.domain.values import Unknown
+
+log = logging.getLogger(__name__)
+
+
+class Controls:
+    """Each command may be given again without harm."""
+
+    def __init__(self, store: CycleStore, halt: HaltFile, account: str) -> None:
+        self._store = store
+        self._halt = halt
+        self._account = account
+
+    def halt(self, who: str, reason: str) -> None:
+        """The file first: it stops the next send even where the database is away, which then raises."""
+        self._halt.halt(who, reason)
+        self._store.set_halt(True, f"{reason} (by {who})")
+
+    def resume(self) -> None:
+        """Clears the halt and a wanted flatten; the file goes last, so that a failure leaves it halted."""
+        self._store.set_flatten(None)
+        self._store.set_halt(False, "")
+        self._halt.resume()
+
+    def flatten(self, who: str, reason: str) -> None:
+        """Halts what adds risk, then asks the cycle to close everything that consensus allows."""
+        self.halt(who, reason)
+        self._store.set_flatten(f"{reason} (by {who})")
+
+    def adopt(self) -> int:
+        """Accepts what the account holds now as ours: the baseline of later changes. Locks are opened.
+
+        Returns the number of positions. Raises ValueError while the local snapshot is not readable.
+        """
+        snapshot = self._store.snapshot(self._account)
+        if isinstance(snapshot, Unknown):
+            raise ValueError(f"nothing to adopt yet: {snapshot.reason}")
+        taken = snapshot.value
+        known = self._store.symbol_states()
+        names = sorted(set(known) | {position.symbol for position in taken.positions})
+        self._store.save_symbol_states(
+            [
+                replace(
+                    known.get(name, SymbolState(name)),
+                    agreed_contracts=taken.contracts(name),
+                    agreed_at=taken.exchange_time,
+                    lock_reason=None,
+                    locked_at=None,
+                    agreeing_rounds=0,
+                    needs_person=False,
+                )
+                for name in names
+            ]
+        )
+        self._store.adopt(self._account)
+        return sum(position.contracts != 0 for position in taken.positions)

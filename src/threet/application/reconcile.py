@@ -1,0 +1,209 @@
+"""One reconcile cycle: lease, settle, read, agree, decide, record, send. DESIGN section 4 gives the steps."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from threet.application.execution import Executor, Sent, Window
+from threet.application.gathering import Gatherer, TradingTerms
+from threet.application.ports import Clock, HaltFile, MarketData
+from threet.application.records import hash_of, inputs_to_json, plan_to_json, targets_to_json
+from threet.application.settlement import Settlement, Settler
+from threet.application.store import Control, CycleStore, DecisionRecord, Lease, ServiceReport
+from threet.domain.agreement import find_agreements
+from threet.domain.decision import Decision, decide
+from threet.domain.errors import VenueError
+from threet.domain.inputs import CycleInputs
+from threet.domain.values import Known, Unknown
+
+LEASE = "reconcile"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CycleTerms:
+    """Wall-time limits of a cycle, from config.yml."""
+
+    lease_seconds: float
+    lease_margin: timedelta
+    order_expires: timedelta
+    max_clock_skew: timedelta
+    max_service_age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class CycleResult:
+    """``status``: traded, idle, held, blocked, or busy where another cycle holds the lease."""
+
+    status: str
+    reason: str
+    cycle_id: int | None
+    sent: Sequence[Sent]
+    unresolved: int
+
+
+class _VenueClock:
+    """The venue's wall clock between two looks at it: one answer, carried on by our monotonic clock."""
+
+    def __init__(self, read_at: datetime, clock: Clock, monotonic: float) -> None:
+        self._read_at = read_at
+        self._clock = clock
+        self._monotonic = monotonic
+
+    def now(self) -> datetime:
+        return self._read_at + timedelta(seconds=self._clock.monotonic() - self._monotonic)
+
+
+class ReconcileCycle:
+    """The use case behind the periodic task. One instance serves a process; each run is one cycle."""
+
+    def __init__(
+        self,
+        *,
+        store: CycleStore,
+        market: MarketData,
+        settler: Settler,
+        gatherer: Gatherer,
+        executor: Executor,
+        halt: HaltFile,
+        clock: Clock,
+        terms: CycleTerms,
+        trading_terms: TradingTerms,
+        me: ServiceReport,
+        holder: str,
+    ) -> None:
+        self._store = store
+        self._market = market
+        self._settler = settler
+        self._gatherer = gatherer
+        self._executor = executor
+        self._halt = halt
+        self._clock = clock
+        self._terms = terms
+        self._trading_terms = trading_terms
+        self._me = me
+        self._holder = holder
+
+    def run(self) -> CycleResult:
+        """Runs one cycle. Database errors leave it; the venue's are part of what it records."""
+        started = self._clock.monotonic()
+        lease = self._store.acquire_lease(LEASE, self._holder, self._terms.lease_seconds)
+        if lease is None:
+            return CycleResult("busy", "another cycle holds the lease", None, [], 0)
+        try:
+            return self._run(lease, started)
+        finally:
+            self._store.release_lease(lease)
+
+    def _run(self, lease: Lease, started: float) -> CycleResult:
+        now = self._clock.now()
+        control = self._store.control()
+        venue_clock = self._read_venue_clock()
+        if isinstance(venue_clock, Unknown):
+            return self._record_blind(lease, now, venue_clock.reason)
+        settlement = self._settler.settle(venue_clock.now(), now)
+        inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now()))
+        decision = decide(inputs)
+        blocked = self._blocked(control, venue_clock, settlement)
+        self._remember(inputs, decision, blocked)
+        if blocked is not None:
+            return CycleResult("blocked", blocked, lease.token, [], len(settlement.open_orders))
+        lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
+        window = Window(venue_clock.now, lease_end, self._terms.order_expires, self._terms.lease_margin)
+        leverages = {name: min(terms.leverage, terms.max_leverage) for name, terms in inputs.products.items()}
+        sent = self._executor.execute(decision, lease, window, leverages, flatten_wanted=inputs.flatten_reason is not None)
+        unresolved = len(settlement.open_orders)
+        if sent:
+            unresolved = len(self._settler.settle(venue_clock.now(), self._clock.now()).open_orders)
+        for one in sent:
+            log.info("order %s %s: %s %s", one.client_order_id, one.symbol, one.state or "not sent", one.text)
+        status, reason = _status(decision)
+        return CycleResult(status, reason, lease.token, sent, unresolved)
+
+    def _read_venue_clock(self) -> _VenueClock | Unknown:
+        try:
+            before = self._clock.monotonic()
+            read_at = self._market.exchange_time()
+            # The answer is as old as half of the way: taken as read at the end, an order expires early rather than late.
+            return _VenueClock(read_at, self._clock, before)
+        except VenueError as error:
+            return Unknown(f"the venue's clock could not be read: {error}")
+
+    def _blocked(self, control: Control, venue_clock: _VenueClock, settlement: Settlement) -> str | None:
+        """Why nothing may be sent in this cycle, or None (step 1)."""
+        flatten = control.flatten_reason is not None
+        if self._halt.is_halted() and not flatten:
+            return f"halted: {self._halt.reason()}"
+        if control.halted and not flatten:
+            return f"halted: {control.halt_reason}"
+        skew = abs(self._clock.now() - venue_clock.now())
+        if skew > self._terms.max_clock_skew:
+            return f"clock skew: {skew.total_seconds():.1f} s from the venue, limit {self._terms.max_clock_skew.total_seconds():g} s"
+        if not settlement.readable:
+            return "; ".join(settlement.problems)
+        return None if flatten else self._differing_services()
+
+    def _differing_services(self) -> str | None:
+        oldest = self._clock.now() - self._terms.max_service_age
+        for service in self._store.services():
+            if service.seen_at < oldest:
+                continue
+            if service.config_hash != self._me.config_hash:
+                return f"{service.name} runs another config ({service.config_hash[:12]}, here {self._me.config_hash[:12]}): restart it"
+            if service.contract_version != self._me.contract_version:
+                return f"{service.name} speaks contract version {service.contract_version}, here {self._me.contract_version}"
+        return None
+
+    def _adopted_if_flat(self, inputs: CycleInputs) -> CycleInputs:
+        """An account that all agree is flat needs nobody's word to be adopted."""
+        if inputs.adopted:
+            return inputs
+        agreements = find_agreements(inputs)
+        positions = [item.agreed for item in agreements.by_symbol.values()]
+        if not positions or not all(isinstance(agreed, Known) and agreed.value == 0 for agreed in positions):
+            return inputs
+        self._store.adopt(inputs.account)
+        log.info("account %s adopted: all sources agree that it is flat", inputs.account)
+        return replace(inputs, adopted=True)
+
+    def _remember(self, inputs: CycleInputs, decision: Decision, blocked: str | None) -> None:
+        self._store.save_symbol_states([item.state for item in decision.by_symbol.values()])
+        status, reason = ("blocked", blocked) if blocked is not None else _status(decision)
+        record = inputs_to_json(inputs)
+        full_size = self._trading_terms.terms.vote_full_size_runs
+        self._store.save_decision(
+            DecisionRecord(
+                cycle_id=inputs.cycle_id,
+                at=inputs.now,
+                status=status,
+                reason=reason,
+                inputs=record,
+                inputs_hash=hash_of(record),
+                targets=targets_to_json(decision, full_size),
+                plan=plan_to_json(decision),
+                consensus_symbols=sum(isinstance(item.agreement.agreed, Known) for item in decision.by_symbol.values()),
+            )
+        )
+        for name, item in decision.by_symbol.items():
+            if item.alert is not None:
+                log.error("%s: %s", name, item.alert)
+
+    def _record_blind(self, lease: Lease, now: datetime, reason: str) -> CycleResult:
+        """Without the venue's clock nothing can be settled or expire: the cycle says so and ends."""
+        empty: Mapping[str, str] = {}
+        self._store.save_decision(DecisionRecord(lease.token, now, "blocked", reason, empty, hash_of(empty), {}, [], 0))
+        return CycleResult("blocked", reason, lease.token, [], len(self._store.unsettled_orders()))
+
+
+def _status(decision: Decision) -> tuple[str, str]:
+    if decision.plan:
+        said = ", ".join(f"{order.correction.symbol} {decision.by_symbol[order.correction.symbol].result}" for order in decision.plan)
+        return "traded", said
+    holds = {name: item.result for name, item in decision.by_symbol.items() if item.result.startswith("hold")}
+    if holds:
+        return "held", "; ".join(f"{name} {result}" for name, result in holds.items())
+    return "idle", "every symbol is at its target"

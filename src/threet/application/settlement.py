@@ -1,0 +1,142 @@
+"""Settling orders whose end is not known (I4): found by our id or among the fills, or proven not to have been executed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from threet.application.facts import Fill, OrderAnswer
+from threet.application.ports import AccountData
+from threet.application.store import CycleStore, OrderRecord
+from threet.domain.errors import VenueError
+from threet.domain.values import OrderState, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is now known of an order. Final only where the status and the fills agree."""
+
+    state: OrderState
+    filled_contracts: Decimal
+    average_price: Decimal | None
+    exchange_order_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """``open_orders``: those of ours whose end is still not known. ``readable``: the fills could be read."""
+
+    settled: int
+    open_orders: Sequence[OrderRecord]
+    new_fills: int
+    readable: bool
+    problems: Sequence[str]
+
+
+def judge(
+    order: OrderRecord, answer: OrderAnswer | Unknown | None, fills: Sequence[Fill], venue_now: datetime, expiry_margin: timedelta
+) -> Verdict:
+    """The state of ``order`` from what the venue says of its id (None: never seen) and from its ``fills``.
+
+    A final status is provisional until the fills agree with it. NOT_EXECUTED needs all of: the venue never saw the id, no fill,
+    and the venue's own clock past ``expires_at`` by ``expiry_margin``.
+    """
+    filled = sum((fill.contracts for fill in fills), Decimal(0))
+    paid = sum((fill.contracts * fill.price for fill in fills), Decimal(0))
+    average = paid / filled if filled else None
+    expired = venue_now > order.expires_at + expiry_margin
+    exchange_id = order.exchange_order_id or (fills[0].exchange_order_id if fills else None)
+    if isinstance(answer, Unknown):
+        return Verdict(_undecided(order), filled, average, exchange_id, f"look-up failed: {answer.reason}")
+    if answer is None:
+        return _never_seen(order, filled, average, exchange_id, expired)
+    exchange_id = answer.exchange_order_id or exchange_id
+    if not answer.state.is_final:
+        return Verdict(OrderState.ACCEPTED, filled, average, exchange_id, "rests on the venue")
+    if answer.filled_contracts != filled:
+        text = f"the venue says {answer.filled_contracts} filled, the fills say {filled}: not settled yet"
+        return Verdict(_undecided(order), filled, average, exchange_id, text)
+    return Verdict(answer.state, filled, average, exchange_id, answer.text)
+
+
+def _undecided(order: OrderRecord) -> OrderState:
+    return OrderState.ACCEPTED if order.state is OrderState.ACCEPTED else OrderState.UNKNOWN
+
+
+def _never_seen(order: OrderRecord, filled: Decimal, average: Decimal | None, exchange_id: str | None, expired: bool) -> Verdict:
+    if not expired:
+        return Verdict(_undecided(order), filled, average, exchange_id, "the venue has not seen it; it has not expired yet")
+    if filled == 0 and order.state is not OrderState.ACCEPTED:
+        return Verdict(OrderState.NOT_EXECUTED, filled, None, exchange_id, "expired by the venue's clock, no look-up and no fill shows it")
+    if filled == 0:
+        return Verdict(OrderState.ACCEPTED, filled, None, exchange_id, "was accepted, yet the venue does not know it: not settled")
+    state = OrderState.FILLED if filled == order.contracts else OrderState.CANCELLED
+    return Verdict(state, filled, average, exchange_id, "known by its fills alone")
+
+
+class Settler:
+    """Pulls fills since the watermark and settles what can be settled."""
+
+    def __init__(self, store: CycleStore, account: AccountData, *, expiry_margin: timedelta, fills_overlap: timedelta) -> None:
+        self._store = store
+        self._account = account
+        self._expiry_margin = expiry_margin
+        self._fills_overlap = fills_overlap
+
+    def settle(self, venue_now: datetime, observed_at: datetime) -> Settlement:
+        """Never raises VenueError: what could not be read stays unsettled and is named in ``problems``."""
+        unsettled = self._store.unsettled_orders()
+        try:
+            fills = self._account.fills_since(self._start(unsettled, venue_now))
+        except VenueError as error:
+            return Settlement(0, unsettled, 0, readable=False, problems=[f"fills could not be read: {error}"])
+        new = self._store.save_fills(fills, observed_at)
+        open_orders: list[OrderRecord] = []
+        problems: list[str] = []
+        for order in unsettled:
+            verdict = judge(order, self._look_up(order), _fills_of(order, fills), venue_now, self._expiry_margin)
+            self._record(order, verdict, venue_now)
+            if not verdict.state.is_final:
+                open_orders.append(order)
+                problems.append(f"{order.symbol} {order.client_order_id}: {verdict.text}")
+                self._cancel_resting(order, verdict, venue_now, problems)
+        return Settlement(len(unsettled) - len(open_orders), open_orders, len(new), readable=True, problems=problems)
+
+    def _start(self, unsettled: Sequence[OrderRecord], venue_now: datetime) -> datetime:
+        """Far enough back for every unsettled order, and an overlap before the watermark."""
+        watermark = self._store.fills_watermark() or venue_now
+        return min([watermark, *(order.created_at for order in unsettled)]) - self._fills_overlap
+
+    def _look_up(self, order: OrderRecord) -> OrderAnswer | Unknown | None:
+        try:
+            return self._account.order(order.client_order_id, order.symbol)
+        except VenueError as error:
+            return Unknown(str(error))
+
+    def _record(self, order: OrderRecord, verdict: Verdict, venue_now: datetime) -> None:
+        self._store.record_outcome(
+            order.client_order_id,
+            verdict.state,
+            exchange_order_id=verdict.exchange_order_id,
+            filled_contracts=verdict.filled_contracts,
+            average_price=verdict.average_price,
+            text=verdict.text,
+            settled_at=venue_now if verdict.state.is_final else None,
+        )
+
+    def _cancel_resting(self, order: OrderRecord, verdict: Verdict, venue_now: datetime, problems: list[str]) -> None:
+        """Our orders are IOC and never rest; one that does is somebody's mistake and is reported until it is gone."""
+        if verdict.text == "rests on the venue" and venue_now > order.expires_at + self._expiry_margin:
+            problems.append(f"{order.symbol} {order.client_order_id}: an IOC order still rests past its expiry; cancel it on the venue")
+
+
+def _fills_of(order: OrderRecord, fills: Sequence[Fill]) -> list[Fill]:
+    return [
+        fill
+        for fill in fills
+        if fill.client_order_id == order.client_order_id
+        or (order.exchange_order_id is not None and fill.exchange_order_id == order.exchange_order_id)
+    ]
