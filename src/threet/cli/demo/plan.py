@@ -1,0 +1,97 @@
+"""Which parts make the platform on one machine, what each is started with, and what each needs to be well before it starts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from threet.cli.demo.fleet import Part
+from threet.cli.demo.folder import StateFolder
+from threet.cli.demo.health import http_ok, lives, log_says, redis_answers
+from threet.cli.demo.process import Command
+from threet.cli.demo.redis_server import redis_binary, write_redis_config
+from threet.cli.demo.settings_files import Ports, child_environment
+from threet.settings import Secrets, Settings
+
+_QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+"""Workers that share no cluster need not talk to each other."""
+
+
+def make_plan(folder: StateFolder, settings: Settings, secrets: Secrets, ports: Ports, project: Path) -> list[Part]:
+    """The parts, in the order of the screen. ``project`` is the folder that holds ``providence/``."""
+    observers = [f"observer_{node.name}" for node in settings.observers.nodes]
+    return [
+        _redis(folder, ports, secrets.require("redis.password")),
+        _simulator(folder, settings, secrets, ports),
+        *(_observer(folder, name, port) for name, port in ports.observers.items()),
+        _worker(folder, settings, "celery_worker", ("-Q", "market,account", "-n", "market@%h")),
+        _worker(folder, settings, "celery_worker_reconcile", ("-Q", "reconcile", "-n", "reconcile@%h")),
+        _providence(folder, project),
+        _beat(folder, ("celery_worker", "celery_worker_reconcile", "simulator", *observers)),
+        _flower(folder, ports),
+    ]
+
+
+def _command(folder: StateFolder, service: str, *argv: str) -> Command:
+    return Command(argv, child_environment(folder, service), folder.root)
+
+
+def _module(folder: StateFolder, service: str, module: str, *arguments: str) -> Command:
+    return _command(folder, service, sys.executable, "-m", module, *arguments)
+
+
+def _files(folder: StateFolder, service: str) -> tuple[str, ...]:
+    return ("--config", str(folder.config.absolute()), "--secrets", str(folder.secrets_of(service).absolute()))
+
+
+def _redis(folder: StateFolder, ports: Ports, password: str) -> Part:
+    config = write_redis_config(folder, ports.redis, password)
+    check = redis_answers(ports.redis, password)
+    return Part("redis", _command(folder, "redis", redis_binary(), str(config.absolute())), (), check, check)
+
+
+def _simulator(folder: StateFolder, settings: Settings, secrets: Secrets, ports: Ports) -> Part:
+    master, agent = secrets.require("exchange.walletAddress"), secrets.require("exchange.apiKey")
+    command = _module(
+        folder,
+        "simulator",
+        "threet.simulator",
+        *("--config", str(folder.config.absolute()), "--state", str(folder.simulator.absolute()), "--port", str(ports.simulator)),
+        *("--account", f"{master}={settings.simulator.deposit_usd}", "--agent", f"{master}={agent}"),
+    )
+    check = http_ok(f"http://127.0.0.1:{ports.simulator}/sim/health")
+    return Part("simulator", command, (), check, check)
+
+
+def _observer(folder: StateFolder, name: str, port: int) -> Part:
+    service = f"observer_{name}"
+    command = _module(folder, service, "threet.observer", *_files(folder, service), "--name", name, "--port", str(port))
+    check = http_ok(f"http://127.0.0.1:{port}/health")
+    return Part(service, command, ("simulator",), check, check)
+
+
+def _worker(folder: StateFolder, settings: Settings, service: str, queues: Sequence[str]) -> Part:
+    pool = ("-P", "eventlet", f"--autoscale={settings.workers.autoscale_max},{settings.workers.autoscale_min}")
+    command = _module(folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, "-E", *_QUIET)
+    # What it does after its start is told by its canary, which the status shows.
+    return Part(service, command, ("redis",), log_says(" ready."), lives, start_seconds=60, stop_seconds=12)
+
+
+def _beat(folder: StateFolder, needs: Sequence[str]) -> Part:
+    files = ("--schedule", str((folder.platform / "celerybeat-schedule").absolute()), "--pidfile=")
+    command = _module(folder, "celery_beat", "celery", "-A", "threet_workers.app", "beat", *files)
+    return Part("celery_beat", command, tuple(needs), log_says("beat: Starting"), lives)
+
+
+def _flower(folder: StateFolder, ports: Ports) -> Part:
+    address = ("--address=127.0.0.1", f"--port={ports.flower}")
+    command = _module(folder, "flower", "celery", "-A", "threet_workers.app", "flower", *address)
+    check = http_ok(f"http://127.0.0.1:{ports.flower}/healthcheck")
+    return Part("flower", command, ("redis", "celery_beat"), check, check, stop_seconds=4)
+
+
+def _providence(folder: StateFolder, project: Path) -> Part:
+    script = project / "providence" / "3T-PROVIDENCE-v2.py"
+    command = _command(folder, "providence", sys.executable, str(script), *_files(folder, "providence"))
+    return Part("providence", command, ("redis",), lives, lives, stop_seconds=15)
