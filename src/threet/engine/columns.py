@@ -1,0 +1,147 @@
+"""All runs of a shard as columns: row ``slot`` of every array belongs to one run. The arithmetic is that of ``voms.Voms``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+
+from threet.engine.entries import FUNDING, TRADE, Entry, EntryLog
+from threet.engine.runs import RunSpec
+from threet.engine.types import Bools, Floats, Ints, Slots
+
+_MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
+_FLOATS = (*_MONEY, "start_balance", "leverage", "fee_rate", "max_loss", "target")
+_INTS = ("symbol", "strategy", "started_ms", "ends_ms", "closed_trades")
+_BOOLS = ("active", "risen", "votes", "dirty")
+_LEAST_SLOTS = 64
+
+
+class RunColumns:
+    """Grows by doubling; a slot whose run ended is used again. ``dirty`` marks what a snapshot does not have yet."""
+
+    size: Floats
+    entry: Floats
+    realised: Floats
+    fees: Floats
+    funding: Floats
+    mark: Floats
+    live_pnl: Floats
+    start_balance: Floats
+    leverage: Floats
+    fee_rate: Floats
+    max_loss: Floats
+    target: Floats
+    symbol: Ints
+    strategy: Ints
+    started_ms: Ints
+    ends_ms: Ints
+    closed_trades: Ints
+    active: Bools
+    risen: Bools
+    votes: Bools
+    dirty: Bools
+
+    def __init__(self, parameter_width: int, state_width: int) -> None:
+        for names, kind in ((_FLOATS, np.float64), (_INTS, np.int64), (_BOOLS, np.bool_)):
+            for name in names:
+                setattr(self, name, np.zeros(0, dtype=kind))
+        self.parameters: Floats = np.zeros((0, parameter_width))
+        self.state: Floats = np.zeros((0, state_width))
+        self.ids = np.zeros((0, 2), dtype=np.uint64)
+        self.specs: list[RunSpec | None] = []
+        self.logs: list[EntryLog] = []
+        self._free: list[int] = []
+        self.slot_of: dict[str, int] = {}
+
+    def add(self, spec: RunSpec, symbol: int, strategy: int, parameters: Sequence[float]) -> int:
+        """A place for a new run, its VOMS empty; returns the slot."""
+        if not self._free:
+            self._grow()
+        slot = self._free.pop()
+        for name in _FLOATS + _INTS + _BOOLS:
+            getattr(self, name)[slot] = 0
+        self.start_balance[slot], self.leverage[slot], self.fee_rate[slot] = spec.start_balance, spec.leverage, spec.fee_rate
+        self.max_loss[slot], self.target[slot] = spec.max_loss_usd, spec.target_usd
+        self.started_ms[slot], self.ends_ms[slot] = spec.started_ms, spec.ends_ms
+        self.symbol[slot], self.strategy[slot] = symbol, strategy
+        self.parameters[slot] = 0.0
+        self.parameters[slot, : len(parameters)] = parameters
+        self.state[slot] = 0.0
+        self.ids[slot] = id_words(spec.id)
+        self.active[slot] = self.dirty[slot] = True
+        self.specs[slot], self.logs[slot] = spec, EntryLog()
+        self.slot_of[spec.id] = slot
+        return slot
+
+    def remove(self, slot: int) -> None:
+        spec = self.spec(slot)
+        del self.slot_of[spec.id]
+        self.active[slot] = self.dirty[slot] = self.votes[slot] = False
+        self.size[slot] = self.live_pnl[slot] = 0.0
+        self.specs[slot], self.logs[slot] = None, EntryLog()
+        self._free.append(slot)
+
+    def spec(self, slot: int) -> RunSpec:
+        spec = self.specs[slot]
+        if spec is None:
+            raise LookupError(f"expected a run in slot {slot}, found none")
+        return spec
+
+    def trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
+        """Books one trade of each of ``slots`` (no slot twice): the same operations in the same order as ``Voms.add_trade``."""
+        before, entry, added = self.size[slots], self.entry[slots], np.abs(sizes)
+        held = np.abs(before)
+        opens = (before == 0) | ((before > 0) == (sizes > 0))
+        after = before + sizes
+        through = ~opens & (added > held)
+        flat = ~opens & (after == 0)
+        self.fees[slots] += added * prices * self.fee_rate[slots]
+        closing = np.flatnonzero(~opens)
+        sign = np.where(before[closing] > 0, 1.0, -1.0)
+        gained = np.minimum(held, added)[closing] * (prices[closing] - entry[closing]) * sign
+        self.realised[slots[closing]] += gained
+        average = np.where(held == 0, prices, (held * entry + added * prices) / (held + added))
+        self.entry[slots] = np.where(opens, average, np.where(flat, 0.0, np.where(through, prices, entry)))
+        self.size[slots] = after
+        self.closed_trades[slots] += flat | through
+        self._book(TRADE, slots, times_ms, prices, sizes)
+
+    def fund(self, slots: Slots, times_ms: Ints, per_contract: Floats) -> None:
+        """Books one funding payment of each of ``slots``, on the position that it holds."""
+        self.funding[slots] += per_contract * self.size[slots]
+        self._book(FUNDING, slots, times_ms, per_contract, self.size[slots])
+
+    def update_price(self, slots: Slots, prices: Floats) -> None:
+        """Marks ``slots``: live_pnl = realised + size × (mark - entry) - fees - funding."""
+        unrealised = self.size[slots] * (prices - self.entry[slots])
+        self.mark[slots] = prices
+        self.live_pnl[slots] = self.realised[slots] + unrealised - self.fees[slots] - self.funding[slots]
+
+    def _book(self, kind: int, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
+        self.dirty[slots] = True
+        for slot, time_ms, price, size in zip(slots.tolist(), times_ms.tolist(), prices.tolist(), sizes.tolist(), strict=True):
+            self.logs[slot].append(Entry(kind, time_ms, price, size))
+
+    def _grow(self) -> None:
+        old = len(self.specs)
+        new = max(_LEAST_SLOTS, 2 * old)
+        for name in (*_FLOATS, *_INTS, *_BOOLS, "parameters", "state", "ids"):
+            column = getattr(self, name)
+            larger = np.zeros((new, *column.shape[1:]), dtype=column.dtype)
+            larger[:old] = column
+            setattr(self, name, larger)
+        self.specs.extend([None] * (new - old))
+        self.logs.extend(EntryLog() for _ in range(new - old))
+        self._free.extend(range(new - 1, old - 1, -1))
+
+
+def id_words(run_id: str) -> tuple[int, int]:
+    """A run's id as two unsigned 64-bit words, for the journal."""
+    value = uuid.UUID(run_id).int
+    return value >> 64, value & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def id_text(high: int, low: int) -> str:
+    return str(uuid.UUID(int=(int(high) << 64) | int(low)))

@@ -1,0 +1,220 @@
+"""The engine: prices mark runs and end them, bar closes decide. Deterministic: time, prices and candles are arguments, no clock, no I/O.
+
+Symbols never influence each other, so that candles of several symbols may come in one call or in several, in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from threet.engine.columns import RunColumns
+from threet.engine.effects import ENTRY, Effects, state_dtype
+from threet.engine.entries import TRADE
+from threet.engine.market import CandleRow, Market
+from threet.engine.population import PopulationRules, draw_run
+from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec
+from threet.engine.types import Floats, Ints, Slots
+from threet.engine.voms import Voms
+from threet.engine.votes import VoteRules, risen, votes
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRules:
+    """``fill_cost`` gives a symbol's half spread plus slippage, as a fraction of the mark."""
+
+    population: PopulationRules
+    votes: VoteRules
+    interval_ms: int
+    warmup_bars: int
+    fill_cost: Callable[[str], float]
+
+
+class Engine:
+    """All runs of a shard. ``tick`` is the number of the last journal record that this state contains; its owner counts it."""
+
+    def __init__(self, rules: EngineRules) -> None:
+        self.rules = rules
+        self.strategies = tuple(choice.strategy for choice in rules.population.choices)
+        self.strategy_index = {strategy.name: i for i, strategy in enumerate(self.strategies)}
+        self.state_width = max(len(s.state) for s in self.strategies)
+        self.runs = RunColumns(max(len(s.parameters) for s in self.strategies), self.state_width)
+        self.market = Market(rules.interval_ms, rules.warmup_bars)
+        self.products: tuple[str, ...] = ()
+        self.next_number: dict[str, int] = {}
+        self.market_ms = 0
+        self.tick = 0
+
+    def on_products(self, symbols: Iterable[str]) -> Effects:
+        """The symbols that exist now. Runs of one that is gone end; a new one gets its runs once it is warm and has a price."""
+        effects = Effects()
+        self.products = tuple(sorted(symbols))
+        for symbol in self.products:
+            self.market.add(symbol)
+        gone = [row for name, row in self.market.index.items() if name not in self.products]
+        self._end(np.flatnonzero(self.runs.active & np.isin(self.runs.symbol, gone)), "product removed", effects)
+        self._fill(self.products, effects)
+        return effects
+
+    def on_prices(self, marks: Mapping[str, float], market_ms: int) -> Effects:
+        """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time."""
+        effects, market, runs = Effects(), self.market, self.runs
+        self.market_ms = max(self.market_ms, market_ms)
+        known = [symbol for symbol in marks if symbol in market.index and 0 < marks[symbol] < np.inf]
+        effects.ignored.extend(f"price of {s}: {marks[s]}" for s in marks if s in market.index and s not in known)
+        rows = [market.index[symbol] for symbol in known]
+        market.marks[rows] = [marks[symbol] for symbol in known]
+        priced = np.zeros(len(market.names), dtype=np.bool_)
+        priced[rows] = True
+        slots = np.flatnonzero(runs.active & priced[runs.symbol]) if rows else np.zeros(0, dtype=np.intp)
+        runs.update_price(slots, market.marks[runs.symbol[slots]])
+        pnl = runs.live_pnl[slots]
+        self._end(slots[pnl <= -runs.max_loss[slots]], "loss", effects)
+        self._end(slots[(pnl >= runs.target[slots]) & runs.active[slots]], "target", effects)
+        self._end(slots[(self.market_ms >= runs.ends_ms[slots]) & runs.active[slots]], "duration", effects)
+        self._fill(known, effects)
+        return effects
+
+    def on_candles(self, closed: Mapping[str, Sequence[CandleRow]]) -> Effects:
+        """Takes closed candles (oldest first) and decides on the newest of each symbol that is warm: wanted directions, then votes.
+
+        Of several candles at once only the newest decides: a trade at a bar that is long past would be fiction.
+        """
+        effects = Effects()
+        new = [s for s, candles in closed.items() if s in self.market.index and self.market.append(s, candles)]
+        decided = [symbol for symbol in new if self.market.is_warm(symbol)]
+        rows = [self.market.index[symbol] for symbol in decided]
+        row_in_call = np.full(len(self.market.names), -1, dtype=np.int64)
+        row_in_call[rows] = np.arange(len(rows))
+        slots = np.flatnonzero(self.runs.active & (row_in_call[self.runs.symbol] >= 0)) if rows else np.zeros(0, dtype=np.intp)
+        if len(slots):
+            now_ms = np.array([self._now_ms(symbol) for symbol in decided], dtype=np.int64)
+            self._decide(slots, rows, row_in_call, now_ms, effects)
+        self._fill(decided, effects)
+        return effects
+
+    def _decide(self, slots: Slots, rows: Sequence[int], row_in_call: Ints, now_ms: Ints, effects: Effects) -> None:
+        runs, bars = self.runs, self.market.bars(rows)
+        in_call = row_in_call[runs.symbol[slots]]
+        direction = np.sign(runs.size[slots]).astype(np.int64)
+        wanted, states = direction.copy(), runs.state[slots].copy()
+        for number, strategy in enumerate(self.strategies):
+            mine = np.flatnonzero(runs.strategy[slots] == number)
+            if len(mine):
+                parameters = runs.parameters[slots[mine], : len(strategy.parameters)]
+                wanted[mine], states[mine, : len(strategy.state)] = strategy.decide(
+                    bars, in_call[mine], parameters, states[mine, : len(strategy.state)], direction[mine]
+                )
+        turning = np.flatnonzero(wanted != direction)
+        self._turn(slots[turning], wanted[turning], now_ms[in_call[turning]], effects)
+        self._vote(slots, states, now_ms[in_call], effects)
+
+    def _turn(self, slots: Slots, wanted: Ints, now_ms: Ints, effects: Effects) -> None:
+        """Trades each run to its wanted direction, at full size, at the mark plus the cost of a fill."""
+        runs = self.runs
+        buys = wanted > np.sign(runs.size[slots])
+        prices = self._fill_prices(slots, buys)
+        full = runs.start_balance[slots] * runs.leverage[slots] / prices
+        self._trade(slots, now_ms, prices, wanted * full - runs.size[slots], effects)
+        runs.update_price(slots, self.market.marks[runs.symbol[slots]])
+
+    def _vote(self, slots: Slots, states: Floats, now_ms: Ints, effects: Effects) -> None:
+        runs, rules = self.runs, self.rules.votes
+        up = risen(runs.risen[slots], runs.live_pnl[slots] / runs.start_balance[slots], rules)
+        vote = votes(up, now_ms - runs.started_ms[slots], runs.closed_trades[slots], rules)
+        differs = (up != runs.risen[slots]) | (vote != runs.votes[slots]) | (states != runs.state[slots]).any(axis=1)
+        changed = np.flatnonzero(differs)
+        picked = slots[changed]
+        runs.risen[picked], runs.votes[picked], runs.state[picked] = up[changed], vote[changed], states[changed]
+        if len(picked):
+            runs.dirty[picked] = True
+            record = np.zeros(len(picked), dtype=state_dtype(self.state_width))
+            record["id"], record["risen"], record["votes"], record["state"] = runs.ids[picked], up[changed], vote[changed], states[changed]
+            effects.states.append(record)
+
+    def _end(self, slots: Slots, reason: str, effects: Effects) -> None:
+        runs = self.runs
+        held = slots[runs.size[slots] != 0]
+        if len(held):
+            prices = self._fill_prices(held, runs.size[held] < 0)
+            self._trade(held, np.full(len(held), self.market_ms, dtype=np.int64), prices, -runs.size[held], effects)
+            runs.update_price(held, self.market.marks[runs.symbol[held]])
+        runs.votes[slots] = False
+        for slot in slots.tolist():
+            effects.ended.append(self.image(slot, status=ENDED, exit_reason=reason, ended_ms=self.market_ms))
+            runs.remove(slot)
+
+    def _trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats, effects: Effects) -> None:
+        if not len(slots):
+            return
+        self.runs.trade(slots, times_ms, prices, sizes)
+        record = np.zeros(len(slots), dtype=ENTRY)
+        record["id"], record["kind"], record["time_ms"] = self.runs.ids[slots], TRADE, times_ms
+        record["price"], record["size"] = prices, sizes
+        effects.entries.append(record)
+
+    def _fill_prices(self, slots: Slots, buys: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+        rows = self.runs.symbol[slots]
+        costs = np.array([self.rules.fill_cost(self.market.names[row]) for row in rows.tolist()])
+        return self.market.marks[rows] * np.where(buys, 1.0 + costs, 1.0 - costs)
+
+    def _fill(self, symbols: Iterable[str], effects: Effects) -> None:
+        """Fresh runs for each product that is warm, has a price and has fewer than it should."""
+        wanted = self.rules.population.runs_per_symbol_here
+        counts = np.bincount(self.runs.symbol[self.runs.active], minlength=len(self.market.names))
+        for symbol in symbols:
+            row = self.market.index[symbol]
+            if counts[row] < wanted and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
+                effects.started.extend(self._start(symbol) for _ in range(wanted - int(counts[row])))
+
+    def _start(self, symbol: str) -> RunSpec:
+        number = self.next_number.get(symbol, 0)
+        self.next_number[symbol] = number + 1
+        spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol))
+        slot = self.add(spec)
+        self.runs.mark[slot] = self.market.marks[self.market.index[symbol]]
+        return spec
+
+    def _now_ms(self, symbol: str) -> int:
+        """The market time of a decision: of the last price, or of the symbol's newest bar close where that is later."""
+        return max(self.market_ms, self.market.newest_close_ms(symbol) or 0)
+
+    def add(self, spec: RunSpec) -> int:
+        strategy = self.strategy_index[spec.strategy]
+        ordered = [spec.parameters[p.name] for p in self.strategies[strategy].parameters]
+        return self.runs.add(spec, self.market.add(spec.symbol), strategy, ordered)
+
+    def load(self, image: RunImage, voms: Voms) -> None:
+        """Takes a run as it was resumed: its VOMS after the replay of all its entries; then marks it with the latest price."""
+        runs, slot = self.runs, self.add(image.spec)
+        for name in ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades"):
+            getattr(runs, name)[slot] = getattr(voms, name)
+        runs.risen[slot], runs.votes[slot] = image.risen, image.votes
+        names = self.strategies[self.strategy_index[image.spec.strategy]].state
+        runs.state[slot, : len(names)] = [image.state.get(name, 0.0) for name in names]
+        runs.logs[slot] = image.entries
+        mark = self.market.marks[runs.symbol[slot]]
+        if not np.isnan(mark):
+            runs.update_price(np.array([slot]), np.array([mark]))
+
+    def image(self, slot: int, status: str = ACTIVE, exit_reason: str | None = None, ended_ms: int | None = None) -> RunImage:
+        runs = self.runs
+        spec, log = runs.spec(slot), runs.logs[slot]
+        names = self.strategies[int(runs.strategy[slot])].state
+        return RunImage(
+            spec=spec,
+            tick=self.tick,
+            direction=int(np.sign(runs.size[slot])),
+            live_pnl=float(runs.live_pnl[slot]),
+            last_price=float(runs.mark[slot]),
+            risen=bool(runs.risen[slot]),
+            votes=bool(runs.votes[slot]),
+            state=dict(zip(names, runs.state[slot].tolist(), strict=False)),
+            entries=log,
+            entry_count=len(log),
+            status=status,
+            exit_reason=exit_reason,
+            ended_ms=ended_ms,
+        )

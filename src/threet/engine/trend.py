@@ -1,0 +1,33 @@
+"""The strategy ``trend``: a fast and a slow moving average of the close, and a band between them that must be left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from threet.engine.bars import Bars
+from threet.engine.strategy import Parameter
+from threet.engine.types import Floats, Ints
+
+
+class Trend:
+    """Long when the fast average is above the slow one by more than ``band_bps``, short when it is below by more, else as before."""
+
+    name = "trend"
+    parameters = (Parameter("fast_bars", whole=True), Parameter("slow_bars", whole=True), Parameter("band_bps"))
+    state = ("signal",)
+
+    def accepts(self, parameters: Mapping[str, float]) -> bool:
+        return parameters["fast_bars"] < parameters["slow_bars"]
+
+    def bars_needed(self, highest: Mapping[str, float]) -> int:
+        return int(max(highest["fast_bars"], highest["slow_bars"]))
+
+    def decide(self, bars: Bars, rows: Ints, parameters: Floats, state: Floats, direction: Ints) -> tuple[Ints, Floats]:
+        means = bars.close_means
+        fast = means[rows, parameters[:, 0].astype(np.intp) - 1]
+        slow = means[rows, parameters[:, 1].astype(np.intp) - 1]
+        band = slow * (parameters[:, 2] / 10_000.0)
+        signal = np.where(fast > slow + band, 1.0, np.where(fast < slow - band, -1.0, state[:, 0]))
+        return signal.astype(np.int64), signal[:, None]
