@@ -1,0 +1,1 @@
+"""A simulated exchange that speaks Hyperliquid's HTTP protocol, so that the real client trades against it."""

@@ -1,0 +1,134 @@
+"""`python -m threet.simulator`: serves the venue until SIGTERM or SIGINT, then saves and exits 0."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from threet.settings import SettingsError, load_settings
+from threet.simulator.book import BASIS_POINT
+from threet.simulator.control import address_of, usd_of
+from threet.simulator.journal import StateFolderError
+from threet.simulator.options import SimulatorOptions
+from threet.simulator.server import make_app
+from threet.simulator.venue import Venue
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Returns the exit status: 0 after a stop on request, 2 where it could not start."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        options = _options(_parser().parse_args(arguments))
+        venue = Venue(options)
+    except (StateFolderError, SettingsError, ValueError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    return asyncio.run(_serve(venue, options))
+
+
+async def _serve(venue: Venue, options: SimulatorOptions) -> int:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    runner = web.AppRunner(make_app(venue), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    site = web.TCPSite(runner, options.host, options.port)
+    try:
+        await site.start()
+    except OSError as error:
+        print(f"simulator: cannot listen on {options.host}:{options.port}: {error.strerror}; give another --port", file=sys.stderr)
+        venue.close()
+        return 2
+    host, port = runner.addresses[0][:2]
+    print(f"simulator ready http://{host}:{port}", flush=True)
+    try:
+        await venue.run(stop)
+    finally:
+        await runner.cleanup()
+        venue.close()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m threet.simulator", description="A simulated exchange that speaks Hyperliquid's protocol."
+    )
+    parser.add_argument("--config", type=Path, help="config.yml, whose simulator section the flags go before")
+    parser.add_argument("--state", type=Path, required=True, help="folder that the account lives in")
+    parser.add_argument("--port", type=int, help="0: any free one")
+    parser.add_argument("--candles", type=Path, help="folder of MARKET-1m.csv(.gz) files to replay")
+    parser.add_argument("--speed", type=float, help="market seconds per wall second")
+    parser.add_argument("--start", type=_moment, help="market time of the first start, ISO 8601")
+    parser.add_argument("--seed", type=int, help="of the seeded market")
+    parser.add_argument("--history-bars", type=int, dest="history_bars", help="candles served from before the start")
+    parser.add_argument("--account", action="append", default=[], metavar="ADDRESS[=USD]", help="made and funded where it does not exist")
+    parser.add_argument("--agent", action="append", default=[], metavar="MASTER=AGENT", help="an agent wallet of an account")
+    return parser
+
+
+def _options(flags: argparse.Namespace) -> SimulatorOptions:
+    """Raises ValueError for a flag that makes no sense."""
+    values, deposit = _from_config(flags.config) if flags.config else ({}, None)
+    given = {
+        "port": flags.port,
+        "candles_folder": flags.candles,
+        "speed": flags.speed,
+        "start": flags.start,
+        "seed": flags.seed,
+        "history_bars": flags.history_bars,
+    }
+    values |= {name: value for name, value in given.items() if value is not None}
+    values["accounts"] = tuple(_account(text, deposit) for text in flags.account)
+    values["agents"] = tuple(_pair(text) for text in flags.agent)
+    options = SimulatorOptions(state_folder=flags.state, **values)
+    if options.speed <= 0:
+        raise ValueError(f"--speed: found {options.speed}, expected a number above zero")
+    return options
+
+
+def _from_config(path: Path) -> tuple[dict[str, Any], Decimal]:
+    """The simulator section as options, and the deposit of an account that names none. Raises SettingsError."""
+    section = load_settings(path).simulator
+    values = {
+        "seed": section.seed,
+        "speed": float(section.speed),
+        "candles_folder": (path.parent / section.candles) if section.candles is not None else None,
+        "history_bars": section.history_bars,
+        "half_spread_bps": section.half_spread_bps,
+        "level_step_bps": section.half_spread_bps,
+        "book_levels": section.book_levels,
+        "book_usd_per_level": section.book_level_usd,
+        "taker_fee": section.taker_fee_bps * BASIS_POINT,
+        "maker_fee": section.maker_fee_bps * BASIS_POINT,
+    }
+    return values, section.deposit_usd
+
+
+def _account(text: str, deposit: Decimal | None) -> tuple[str, Decimal]:
+    address, equals, usd = text.partition("=")
+    if not equals and deposit is None:
+        raise ValueError(f"--account: found {text!r}, expected ADDRESS=USD (ADDRESS alone needs --config with its simulator.deposit_usd)")
+    return address_of(address), usd_of(usd) if equals or deposit is None else deposit
+
+
+def _pair(text: str) -> tuple[str, str]:
+    master, _, agent = text.partition("=")
+    return address_of(master), address_of(agent)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
