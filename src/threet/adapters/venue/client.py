@@ -1,0 +1,62 @@
+"""The ccxt client, bare of what it does unasked: no builder, no referrer, no limiter, no reading of errors out of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ccxt.base.errors import BadRequest, RateLimitExceeded
+from ccxt.hyperliquid import hyperliquid
+from requests.adapters import HTTPAdapter
+
+from threet.settings import Settings
+
+POOL_CONNECTIONS = 64
+"""Concurrent tasks of one worker that ask the venue at the same time keep their connections."""
+
+
+class BareHyperliquid(hyperliquid):  # type: ignore[misc]  # ccxt ships no types
+    """ccxt's class, except that nothing is signed but what we ask for, and that answers are handed on as they came."""
+
+    next_nonce: Callable[[], int] | None = None
+
+    def initialize_client(self) -> bool:
+        """ccxt would approve a builder's fee and set a referrer here."""
+        return True
+
+    def incrementing_nonce(self) -> int:
+        if self.next_nonce is None:
+            raise BadRequest("this client reads only: it has no nonces")
+        return self.next_nonce()
+
+    def handle_errors(self, code: int, reason: str, url: str, method: str, headers: Any, body: str, *_: Any) -> None:
+        """Looks at the HTTP status alone; what a 200 says is read by who asked."""
+        if code == 429:
+            raise RateLimitExceeded(f"429 {body[:200]}")
+        if code == 422:
+            raise BadRequest(f"422 {body[:200]}")
+
+
+def make_client(settings: Settings, user_agent: str) -> BareHyperliquid:
+    """A client without a key, of the venue that ``exchange.mode`` names."""
+    exchange = settings.exchange
+    client = BareHyperliquid(
+        {
+            "enableRateLimit": False,
+            "timeout": round(exchange.request_timeout_seconds * 1000),
+            "userAgent": user_agent,
+            "options": {
+                "fetchMarkets": {"types": ["swap"]},
+                "builderFee": False,
+                "approvedBuilderFee": False,
+                "enableUnifiedMargin": False,
+            },
+        }
+    )
+    if exchange.mode == "testnet":
+        client.set_sandbox_mode(True)
+    if exchange.base_url is not None:
+        client.urls["api"] = {"public": exchange.base_url, "private": exchange.base_url}
+    for scheme in ("http://", "https://"):
+        client.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL_CONNECTIONS))
+    return client

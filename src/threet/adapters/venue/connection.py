@@ -1,0 +1,79 @@
+"""One process's way to the venue: the client, the limiter, and the list of markets, shared by all that read and sign."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ccxt.base.errors import NetworkError
+
+from threet.adapters.venue.client import make_client
+from threet.adapters.venue.errors import RAISED, acting_error, reading_error, text_error
+from threet.adapters.venue.limiter import Limiter
+from threet.adapters.venue.reading import garbled
+from threet.application.ports import Clock
+from threet.domain.errors import VenueBusy, VenueSilent
+from threet.settings import Settings
+
+EXCHANGE_WEIGHT = 1
+
+
+class Connection:
+    """Sends requests of both kinds. Build one per process and hand it to all adapters: the limit is the process's."""
+
+    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t") -> None:
+        exchange = settings.exchange
+        self.settings = settings
+        self.clock = clock
+        self.client = make_client(settings, user_agent)
+        self._limiter = Limiter(clock, exchange.requests_per_minute, float(exchange.signer_reserve_percent))
+
+    def info(self, request: dict[str, Any], weight: float) -> Any:
+        """The answer to a reading request. Raises VenueError; asks once more where a kept connection turned out to be closed."""
+        what = str(request["type"])
+        self._take(weight, what, urgent=False)
+        try:
+            answer = self._read(request)
+        except RAISED as error:
+            raise reading_error(error, what) from error
+        if answer is None:
+            raise garbled(what, "an answer", "null")
+        if isinstance(answer, dict) and "error" in answer:
+            raise text_error(str(answer["error"]), what)
+        return answer
+
+    def send(self, client: Any, request: dict[str, Any], what: str) -> dict[str, Any]:
+        """Posts a signed request once, through ``client``; the ``response`` of an answer with status ok.
+
+        Raises VenueRefused or VenueBusy where nothing happened, VenueSilent where nobody knows.
+        """
+        self._take(EXCHANGE_WEIGHT, what, urgent=True)
+        try:
+            answer = client.privatePostExchange(request)
+        except RAISED as error:
+            raise acting_error(error, what) from error
+        if not isinstance(answer, dict):
+            raise garbled(what, "an answer with a status", answer)
+        if answer.get("status") == "err":
+            raise text_error(str(answer.get("response")), what)
+        response = answer.get("response")
+        if answer.get("status") != "ok" or not isinstance(response, dict):
+            raise garbled(what, "status ok and a response", answer)
+        return response
+
+    def _take(self, weight: float, what: str, *, urgent: bool) -> None:
+        seconds = self._limiter.take(weight, urgent=urgent)
+        if seconds > 0:
+            raise VenueBusy(f"{what}: not sent, our own limit (exchange.requests_per_minute) is used up for {seconds:.1f} s", seconds)
+
+    def _read(self, request: dict[str, Any]) -> Any:
+        try:
+            return self.client.publicPostInfo(request)
+        except NetworkError as error:
+            if type(error) is not NetworkError:  # a time-out or a status: the venue's answer, not a stale connection
+                raise
+            return self.client.publicPostInfo(request)
+
+
+def before_sending(error: VenueSilent) -> VenueBusy:
+    """A failed look-up that a signed request needed first: nothing was sent, so it is known that nothing happened."""
+    return VenueBusy(f"not sent: {error}", 1.0)

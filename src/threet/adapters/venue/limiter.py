@@ -1,0 +1,42 @@
+"""How much of the venue's patience one process uses: a token bucket of request weight."""
+
+from __future__ import annotations
+
+import threading
+
+from threet.application.ports import Clock
+
+BURST_SECONDS = 15
+"""The bucket holds what flows in during so many seconds: no minute sees more than 1.25 times its share."""
+
+
+class Limiter:
+    """Grants request weight at ``per_minute``. ``reserve_percent`` of the bucket is kept for urgent requests: orders and cancels.
+
+    It never waits: who is refused learns after how many seconds to ask again.
+    """
+
+    def __init__(self, clock: Clock, per_minute: float, reserve_percent: float) -> None:
+        self._clock = clock
+        self._per_second = per_minute / 60
+        self._capacity = self._per_second * BURST_SECONDS
+        self._reserve = self._capacity * reserve_percent / 100
+        self._level = self._capacity
+        self._filled_at = clock.monotonic()
+        self._lock = threading.Lock()
+
+    def take(self, weight: float, *, urgent: bool = False) -> float:
+        """0 where ``weight`` was granted, else the seconds until it could be.
+
+        A request heavier than the bucket passes once the bucket is full and leaves a debt, since it would otherwise never pass.
+        """
+        with self._lock:
+            now = self._clock.monotonic()
+            self._level = min(self._capacity, self._level + (now - self._filled_at) * self._per_second)
+            self._filled_at = now
+            floor = 0.0 if urgent else self._reserve
+            missing = min(weight, self._capacity - floor) + floor - self._level
+            if missing > 1e-9:
+                return missing / self._per_second
+            self._level -= weight
+            return 0.0
