@@ -38,7 +38,8 @@ class ReconciliationSettings(Section):
     lease_seconds: Seconds
     lease_margin_seconds: Seconds
     max_hold_seconds: Seconds
-    on_long_hold: Literal["alert", "reduce", "flatten"]
+    on_long_hold: Literal["alert", "flatten"]
+    max_quarantined_percent: Percent
     on_external_change: Literal["lock", "correct"]
     unlock_after_rounds: Count
     fills_overlap_seconds: Seconds

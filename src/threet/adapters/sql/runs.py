@@ -1,0 +1,71 @@
+"""Providence's projection: the changed runs and the shard's heartbeat in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, update
+
+from threet.adapters.sql.statements import upsert
+from threet.adapters.sql.tables import providence_shards, runs
+from threet.adapters.sql.transactions import write
+from threet.adapters.sql.votes import ACTIVE
+from threet.application.facts import RunRow, ShardHeartbeat
+
+_LOST = "lost: its shard was started again and does not know it"
+
+
+def _run(row: RunRow, updated_at: datetime) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in RunRow.__dataclass_fields__}
+    return {**values, "parameters": dict(row.parameters), "updated_at": updated_at}
+
+
+def _beat(heartbeat: ShardHeartbeat) -> dict[str, Any]:
+    by_symbol = {
+        symbol: {
+            "warm": told.warm,
+            "active_runs": told.active_runs,
+            "quarantined_runs": told.quarantined_runs,
+            "candle_time": told.candle_time.isoformat() if told.candle_time else None,
+        }
+        for symbol, told in heartbeat.by_symbol.items()
+    }
+    return {
+        "shard": heartbeat.shard,
+        "shards": heartbeat.shards,
+        "beat_at": heartbeat.beat_at,
+        "market_time": heartbeat.market_time,
+        "seed": heartbeat.seed,
+        "by_symbol": by_symbol,
+    }
+
+
+class SqlRunsPublisher:
+    """Implements RunsPublisher."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
+        rows = [_run(row, heartbeat.beat_at) for row in changed]
+
+        def work(connection: Connection) -> None:
+            upsert(connection, runs, rows)
+            upsert(connection, providence_shards, [_beat(heartbeat)])
+
+        write(self._engine, work)
+
+    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int:
+        """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many."""
+
+        def work(connection: Connection) -> int:
+            active = select(runs.c.id).where(runs.c.shard == shard, runs.c.status == ACTIVE)
+            lost = sorted(set(connection.execute(active).scalars()) - set(known_run_ids))
+            ended = {"status": "ended", "exit_reason": _LOST, "votes": False, "position_direction": 0, "updated_at": now}
+            for start in range(0, len(lost), 500):
+                connection.execute(update(runs).where(runs.c.id.in_(lost[start : start + 500])).values(**ended))
+            return len(lost)
+
+        return write(self._engine, work)

@@ -1,0 +1,69 @@
+"""Makes the schema where no init.sql runs (SQLite, tests), and checks at each start that it is the one this code was written for."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection, Engine, func, insert, inspect, select
+from sqlalchemy.exc import OperationalError
+
+from threet.adapters.sql import tables
+from threet.adapters.sql.state import EPOCH
+from threet.adapters.sql.transactions import read, write
+
+FIRST_MIGRATION = "0001_first_release"
+SEED_INSTRUMENTS = (("BTC", 40), ("ETH", 25), ("SOL", 20), ("DOGE", 10))
+"""Instrument and maximum leverage; the product is INSTRUMENT/USDC:USDC."""
+
+_EMBEDDED = "the demo makes it by itself; else delete the file and start again"
+_SERVER = "a fresh server: mariadb -u root -p < init.sql; an older one: apply the files of migrations/ that are newer, in order"
+
+
+class SchemaError(Exception):
+    """The database is not the one that this code expects; the message names the cure."""
+
+
+def create_schema(engine: Engine) -> None:
+    """Makes what is missing of the tables, and the seed rows of a database that has none. May be repeated."""
+    write(engine, _create)
+
+
+def _create(connection: Connection) -> None:
+    tables.metadata.create_all(connection)
+    if connection.execute(select(func.count()).select_from(tables.schema_migrations)).scalar_one() == 0:
+        _seed(connection)
+
+
+def _seed(connection: Connection) -> None:
+    connection.execute(insert(tables.exchanges), {"id": 1, "name": "hyperliquid"})
+    for number, (name, max_leverage) in enumerate(SEED_INSTRUMENTS, start=1):
+        connection.execute(insert(tables.instruments), {"id": number, "name": name})
+        product = {"instrument_id": number, "exchange_id": 1, "symbol": f"{name}/USDC:USDC"}
+        connection.execute(insert(tables.products), {**product, "product_type": "PERP", "max_leverage": max_leverage})
+    connection.execute(insert(tables.platform_state), {"name": EPOCH, "value": str(uuid.uuid4())})
+    migration = {"version": tables.SCHEMA_VERSION, "name": FIRST_MIGRATION, "applied_at": datetime.now(UTC)}
+    connection.execute(insert(tables.schema_migrations), migration)
+
+
+def check_schema(engine: Engine) -> None:
+    """Raises SchemaError where the database cannot be reached, a table is missing, or the version is another."""
+    url = engine.url.render_as_string(hide_password=True)
+    cure = _EMBEDDED if engine.dialect.name == "sqlite" else _SERVER
+    try:
+        problems = read(engine, _problems)
+    except OperationalError as error:
+        raise SchemaError(f"database {url} does not answer: {error.orig}; start it, or mend database.url in config.yml") from error
+    if problems:
+        raise SchemaError(f"database {url}: {'; '.join(problems)}. Cure: {cure}")
+
+
+def _problems(connection: Connection) -> list[str]:
+    there = set(inspect(connection).get_table_names())
+    missing = sorted(set(tables.metadata.tables) - there)
+    if missing:
+        return [f"expected the tables of the platform, missing: {', '.join(missing)}"]
+    version = connection.execute(select(func.max(tables.schema_migrations.c.version))).scalar_one_or_none()
+    if version != tables.SCHEMA_VERSION:
+        return [f"expected schema version {tables.SCHEMA_VERSION}, was {version or 'none'}"]
+    return []
