@@ -52,15 +52,15 @@ with_uv() {
   local only_uv
   only_uv=$(mktemp)
   awk '/^[^ ]/ { inside = /^uv==/ } inside' requirements.lock >"$only_uv"
-  "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r "$only_uv" || { rm -f "$only_uv"; return 1; }
+  "$venv/bin/python" -m pip install -qq --no-deps --require-hashes -r "$only_uv" || { rm -f "$only_uv"; return 1; }
   rm -f "$only_uv"
   "$venv/bin/uv" pip sync --quiet --no-managed-python --python "$venv/bin/python" --require-hashes --compile-bytecode requirements.lock || return 1
   "$venv/bin/uv" pip install --quiet --no-managed-python --python "$venv/bin/python" --no-deps --no-build-isolation --offline --editable .
 }
 
 with_pip() {
-  "$venv/bin/python" -m pip install --quiet --no-deps --require-hashes -r requirements.lock
-  "$venv/bin/python" -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+  "$venv/bin/python" -m pip install -qq --no-deps --require-hashes -r requirements.lock
+  "$venv/bin/python" -m pip install -qq --no-deps --no-build-isolation --no-index --editable .
 }
 
 say "installing the $(grep -c '^[a-z0-9].*==' requirements.lock) packages of requirements.lock, each held against its hash"

@@ -45,7 +45,7 @@ def read_entries(lock: str) -> list[Entry]:
     block: list[str] = []
     for line in [*lock.splitlines(), "end"]:
         if line and not line.startswith((" ", "#")):
-            if block:
+            if any(not text.lstrip().startswith("#") for text in block):
                 entries.append(_entry(block))
             block = []
         block.append(line)

@@ -1,0 +1,27 @@
+"""What holds for every test: unit tests open no socket, and Hypothesis does not count milliseconds on a busy machine."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+UNIT_TESTS = Path(__file__).parent / "unit"
+
+settings.register_profile("3t", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("3t")
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that wants a socket belongs into tests/integration, tests/contracts or tests/e2e."""
+    if UNIT_TESTS not in request.path.parents:
+        return
+
+    def refuse(opened: socket.socket, address: object) -> None:
+        raise AssertionError(f"expected no socket in a unit test, was one for {address!r}; cure: move the test out of tests/unit")
+
+    for method in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, method, refuse)
