@@ -115,8 +115,6 @@ class MarketPublisher(Protocol):
         """Open time of the newest published candle; None where nothing was published (or the stream was lost)."""
         ...
 
-    def publish_balance(self, snapshot: AccountSnapshot) -> None: ...
-
 
 class HaltFile(Protocol):
     """The file that stops what adds risk (I7): looked at before each send, whatever else is down."""

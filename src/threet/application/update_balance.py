@@ -14,6 +14,10 @@ NEEDED_SECRETS = ("apiKey", "walletAddress", "privateKey")
 log = logging.getLogger(__name__)
 
 
+class MissingSecrets(ValueError):
+    """Names exactly the secrets that are needed and not set."""
+
+
 @dataclass(frozen=True, slots=True)
 class BalanceUpdated:
     snapshot_id: int
@@ -23,7 +27,7 @@ class BalanceUpdated:
 
 
 class UpdateBalance:
-    """Raises ValueError naming exactly the missing secrets, or VenueError, or what the database raises.
+    """Raises MissingSecrets, a ValueError that names exactly the missing ones, or VenueError, or what the database raises.
 
     ``account`` is called after the check, so that a missing address is named by the check. ``is_set`` answers for
     ``exchange.NAME`` whether a secret is set anywhere, without this process holding it.
@@ -56,4 +60,4 @@ class UpdateBalance:
     def _check_secrets(self) -> None:
         missing = [name for name in NEEDED_SECRETS if not self._is_set(f"exchange.{name}")]
         if missing:
-            raise ValueError(f"missing secrets: {', '.join(missing)} (secrets.yml: exchange); set them and start the services again")
+            raise MissingSecrets(f"missing secrets: {', '.join(missing)} (secrets.yml: exchange); set them and start the services again")

@@ -26,7 +26,7 @@ from threet.domain.target_of import (
     symbol_cap_usd,
     wanted_contracts,
 )
-from threet.domain.targets import AnyTarget, Hold
+from threet.domain.targets import AnyTarget, Hold, ReduceOnly, Target
 from threet.domain.values import Correction, Known, Symbol, Unknown
 from threet.domain.votes import Vote
 
@@ -219,7 +219,9 @@ def _target(
     if isinstance(wish, _Held):
         return wish.hold
     if isinstance(factors, Unknown):
-        return Hold(f"exposure: {factors.reason}")
+        target = restricted(inputs, wish.contracts, wish.is_capped, agreement, state, wish.market.rules)
+        # What else is held cannot be counted, so nothing may grow; getting smaller needs no count.
+        return ReduceOnly(target.contracts, f"exposure: {factors.reason}") if isinstance(target, Target) else target
     factor = factors.get(name, Decimal(1))
     return restricted(inputs, wish.contracts * factor, wish.is_capped or factor != 1, agreement, state, wish.market.rules)
 

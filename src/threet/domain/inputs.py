@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -35,7 +35,7 @@ class CycleInputs:
     votes: Known[Mapping[Symbol, Vote]] | Unknown
     rules: Mapping[Symbol, MarketRules | Unknown]
     products: Mapping[Symbol, SymbolTerms]
-    pending: Sequence[Pending]
+    pending: tuple[Pending, ...]
     last_activity: Mapping[Symbol, datetime]
     explanations: Mapping[Symbol, Explanation]
     states: Mapping[Symbol, SymbolState]

@@ -1,0 +1,208 @@
+"""The one place that knows everybody: builds each process's services from its settings and secrets.
+
+Process-lifetime things (engines, clients, the signer) are built once, by the process that uses them; nothing is built at import.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from threet.adapters.clock import SystemClock
+from threet.adapters.files import FileHalt
+from threet.adapters.observers import HttpObserver
+from threet.adapters.redis.client import make_redis
+from threet.adapters.redis.last_values import RedisLastValues
+from threet.adapters.redis.publisher import RedisPublisher
+from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore, check_schema, make_engine, prune
+from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
+from threet.application.execution import Executor
+from threet.application.facts import Product
+from threet.application.gathering import Gatherer, TradingTerms
+from threet.application.halting import Controls
+from threet.application.housekeeping import Housekeeping, Housekept
+from threet.application.ports import AccountData, Clock, HaltFile, LastValues
+from threet.application.reconcile import CycleResult, CycleTerms, ReconcileCycle
+from threet.application.settlement import Settler
+from threet.application.store import CycleStore, ServiceReport
+from threet.application.update_balance import BalanceUpdated, UpdateBalance
+from threet.application.update_candles import CandlesUpdated, UpdateCandles
+from threet.application.update_prices import PricesUpdated, UpdatePrices
+from threet.domain.terms import SymbolTerms, Terms
+from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerServices:
+    """What the market and account queues call. ``report`` tells the database which config and build this process runs."""
+
+    update_prices: Callable[[], PricesUpdated]
+    update_candles: Callable[[], CandlesUpdated]
+    update_balance: Callable[[], BalanceUpdated]
+    housekeeping: Callable[[], Housekept]
+    report: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileServices:
+    """What the reconcile queue calls."""
+
+    reconcile: Callable[[], CycleResult]
+    report: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CliServices:
+    """What the `3t` command reads and commands with. It holds no signing key."""
+
+    store: CycleStore
+    prices: LastValues
+    controls: Controls
+    halt: HaltFile
+    clock: Clock
+    account: str
+    trading_terms: TradingTerms
+
+
+def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> WorkerServices:
+    """For the process on the queues `market` and `account`. Raises SettingsError, or what the schema check finds."""
+    clock = clock or SystemClock()
+    engine = make_engine(settings, secrets)
+    check_schema(engine)
+    publisher = RedisPublisher(make_redis(settings, secrets), settings.redis)
+    market = CcxtMarketData(settings, clock)
+    products = SqlProducts(engine)
+    return WorkerServices(
+        update_prices=UpdatePrices(products, market, publisher),
+        update_candles=UpdateCandles(
+            products,
+            market,
+            publisher,
+            clock,
+            interval=settings.providence.candle_interval,
+            warmup_bars=settings.providence.warmup_bars,
+        ),
+        update_balance=UpdateBalance(
+            _once(lambda: CcxtAccount(settings, clock, secrets.require("exchange.walletAddress"))),
+            SqlSnapshotStore(engine),
+            publisher,
+            secrets.is_set,
+        ),
+        housekeeping=Housekeeping(lambda now: prune(engine, settings.retention, now), clock),
+        report=_reporter(SqlCycleStore(engine), settings, clock),
+    )
+
+
+def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> ReconcileServices:
+    """For the one process on the queue `reconcile`: the only holder of the signing key."""
+    clock = clock or SystemClock()
+    engine = make_engine(settings, secrets)
+    check_schema(engine)
+    store = SqlCycleStore(engine)
+    wallet = secrets.require("exchange.walletAddress")
+    market = CcxtMarketData(settings, clock)
+    account = CcxtAccount(settings, clock, wallet)
+    nonces = settings.state_folder / "nonce"
+    trading = CcxtTrading(settings, clock, wallet, secrets.require("exchange.privateKey"), nonces)
+    halt = FileHalt(settings.state_folder)
+    trading_terms = build_trading_terms(settings, wallet)
+    sequences = SqlObserverSequences(engine)
+    observers = [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes]
+    chosen = settings.reconciliation
+    cycle = ReconcileCycle(
+        store=store,
+        market=market,
+        settler=Settler(
+            store,
+            account,
+            expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
+            fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
+        ),
+        gatherer=Gatherer(store, market, RedisLastValues(make_redis(settings, secrets)), observers, trading_terms),
+        executor=Executor(store, trading, halt),
+        halt=halt,
+        clock=clock,
+        terms=CycleTerms(
+            lease_seconds=float(chosen.lease_seconds),
+            lease_margin=timedelta(seconds=float(chosen.lease_margin_seconds)),
+            order_expires=timedelta(seconds=float(chosen.order_expires_seconds)),
+            max_clock_skew=timedelta(seconds=float(settings.exchange.max_clock_skew_seconds)),
+            max_service_age=timedelta(seconds=float(settings.freshness.max_service_age_seconds)),
+        ),
+        trading_terms=trading_terms,
+        me=_me("reconcile", settings, clock),
+        holder=f"{socket.gethostname()}:{os.getpid()}",
+    )
+    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, clock))
+
+
+def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> CliServices:
+    """For a person's commands."""
+    clock = clock or SystemClock()
+    store = SqlCycleStore(make_engine(settings, secrets))
+    wallet = secrets.require("exchange.walletAddress")
+    halt = FileHalt(settings.state_folder)
+    return CliServices(
+        store=store,
+        prices=RedisLastValues(make_redis(settings, secrets)),
+        controls=Controls(store, halt, wallet),
+        halt=halt,
+        clock=clock,
+        account=wallet,
+        trading_terms=build_trading_terms(settings, wallet),
+    )
+
+
+def build_trading_terms(settings: Settings, account: str) -> TradingTerms:
+    """config.yml as the rules need it."""
+    chosen, fresh, limits = settings.reconciliation, settings.freshness, settings.limits
+    terms = Terms(
+        quorum=settings.observers.quorum,
+        risk_pos_percentage=chosen.risk_pos_percentage,
+        vote_full_size_runs=chosen.vote_full_size_runs,
+        tolerance_lots=Decimal(chosen.tolerance_lots),
+        account_value_tolerance_percent=chosen.account_value_tolerance_percent,
+        settle_margin=timedelta(milliseconds=chosen.settle_margin_ms),
+        max_position_age=timedelta(seconds=float(fresh.max_position_age_seconds)),
+        max_observation_age=timedelta(seconds=float(fresh.max_observation_age_seconds)),
+        max_price_age=timedelta(seconds=float(fresh.max_price_age_seconds)),
+        max_clock_skew=timedelta(seconds=float(settings.exchange.max_clock_skew_seconds)),
+        max_quarantined_percent=chosen.max_quarantined_percent,
+        max_gross_exposure_percent=limits.max_gross_exposure_percent,
+        max_net_exposure_percent=limits.max_net_exposure_percent,
+        order_slippage_bps=chosen.order_slippage_bps,
+        max_hold=timedelta(seconds=float(chosen.max_hold_seconds)),
+        flatten_on_long_hold=chosen.on_long_hold == "flatten",
+        lock_on_external_change=chosen.on_external_change == "lock",
+        unlock_after_rounds=chosen.unlock_after_rounds,
+    )
+
+    def for_product(product: Product) -> SymbolTerms:
+        symbol = settings.for_symbol(product.symbol)
+        return SymbolTerms(int(symbol.leverage), product.max_leverage, symbol.max_notional_usd, symbol.no_trade_band_percent)
+
+    return TradingTerms(account, terms, for_product, settings.providence.shards, timedelta(seconds=float(fresh.max_heartbeat_age_seconds)))
+
+
+def _once(make: Callable[[], AccountData]) -> Callable[[], AccountData]:
+    """Made at the first call and kept: a missing address is then named by the task that needs it, not at the start."""
+    made: list[AccountData] = []
+
+    def get() -> AccountData:
+        if not made:
+            made.append(make())
+        return made[0]
+
+    return get
+
+
+def _me(name: str, settings: Settings, clock: Clock) -> ServiceReport:
+    return ServiceReport(name, settings.config_hash, CONTRACT_VERSION, build_id(), clock.now())
+
+
+def _reporter(store: CycleStore, settings: Settings, clock: Clock) -> Callable[[str], None]:
+    return lambda name: store.report_service(_me(name, settings, clock))
