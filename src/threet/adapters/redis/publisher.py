@@ -14,7 +14,7 @@ from threet.adapters.redis.keys import BALANCE_STREAM, CANDLES_STREAM, LAST_CAND
 from threet.application.facts import AccountSnapshot, Candle, Price
 from threet.application.publishing import PublishFailed
 from threet.domain.values import Symbol
-from threet.settings import Settings
+from threet.settings.sections import RedisSettings
 
 # Two workers may have fetched the same bars: only the first publishes them, so that the stream never goes back in time.
 _PUBLISH_CANDLES = """
@@ -30,9 +30,9 @@ return 1
 class RedisPublisher:
     """Implements MarketPublisher and BalancePublisher. Every method raises PublishFailed where Redis does not answer."""
 
-    def __init__(self, redis: Redis, settings: Settings) -> None:
+    def __init__(self, redis: Redis, limits: RedisSettings) -> None:
         self._redis: Any = redis  # redis-py's types cover its synchronous and asynchronous clients at once
-        self._limits = settings.redis
+        self._limits = limits
         self._publish_candles = self._redis.register_script(_PUBLISH_CANDLES)
 
     def publish_prices(self, prices: Sequence[Price]) -> None:

@@ -1,0 +1,37 @@
+"""Flower: ``python -m threet_workers.flower --port 5555``. User and password come from secrets.yml, never from the command line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from threet.settings import SettingsError
+from threet_workers.app import app
+from threet_workers.configuration import configuration
+
+_MOST_TASKS = 5000
+_MOST_WORKERS = 100
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serves on 127.0.0.1 until SIGTERM or Ctrl-C. It only shows: its buttons that stop tasks and workers are off."""
+    parser = argparse.ArgumentParser(prog="python -m threet_workers.flower")
+    parser.add_argument("--port", type=int, default=5555)
+    port: int = parser.parse_args(arguments).port
+    _, secrets = configuration()
+    from flower import options as _defined  # noqa: F401  # defines Flower's options
+    from tornado.options import options
+
+    try:
+        options.basic_auth = [f"{secrets.require('flower.user')}:{secrets.require('flower.password')}"]
+    except SettingsError as error:
+        raise SystemExit(str(error)) from None
+    options.address = "127.0.0.1"
+    options.read_only = True
+    options.max_tasks = _MOST_TASKS
+    options.max_workers = _MOST_WORKERS
+    app.start(["flower", f"--port={port}", "--conf=/dev/null"])
+
+
+if __name__ == "__main__":
+    main()
