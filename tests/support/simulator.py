@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from eth_keys import keys
+from eth_keys.datatypes import PrivateKey
 
 from threet.simulator.ledger import read_ledger
 
@@ -37,7 +37,7 @@ class Wallet:
 
 def make_wallet(number: int = 1) -> Wallet:
     """The same number gives the same wallet."""
-    key = keys.PrivateKey(number.to_bytes(32, "big"))
+    key = PrivateKey(number.to_bytes(32, "big"))
     return Wallet(key.public_key.to_address(), key.to_hex())
 
 

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         options = _options(_parser().parse_args(arguments))
         venue = Venue(options)
     except (StateFolderError, SettingsError, ValueError) as error:
-        print(f"simulator: {error}", file=sys.stderr)
+        sys.stderr.write(f"simulator: {error}\n")
         return 2
     return asyncio.run(_serve(venue, options))
 
@@ -45,11 +45,12 @@ async def _serve(venue: Venue, options: SimulatorOptions) -> int:
     try:
         await site.start()
     except OSError as error:
-        print(f"simulator: cannot listen on {options.host}:{options.port}: {error.strerror}; give another --port", file=sys.stderr)
+        sys.stderr.write(f"simulator: cannot listen on {options.host}:{options.port}: {error.strerror}; give another --port\n")
         venue.close()
         return 2
     host, port = runner.addresses[0][:2]
-    print(f"simulator ready http://{host}:{port}", flush=True)
+    sys.stdout.write(f"simulator ready http://{host}:{port}\n")
+    sys.stdout.flush()
     try:
         await venue.run(stop)
     finally:

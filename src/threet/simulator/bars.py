@@ -36,7 +36,12 @@ def knots(bar: Rows) -> tuple[float, float, float, float]:
 
 def price_inside(bar: Rows, fraction: float) -> float:
     """The mark after `fraction` (0 to 1) of the bar, moving in straight lines between its knots."""
-    return float(np.interp(fraction, _KNOTS, knots(bar)))
+    prices = knots(bar)
+    for place in range(1, len(_KNOTS)):
+        if fraction <= _KNOTS[place]:
+            share = (fraction - _KNOTS[place - 1]) / (_KNOTS[place] - _KNOTS[place - 1])
+            return prices[place - 1] + (prices[place] - prices[place - 1]) * share
+    return prices[-1]
 
 
 def range_inside(bar: Rows, start: float, end: float) -> tuple[float, float]:

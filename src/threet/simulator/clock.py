@@ -23,12 +23,14 @@ class MarketClock:
         self._speed = speed
         self._paused = paused
         self.end_ms = end_ms
+        self.reserved_ms: int | None = None  # market time is never told beyond what has been saved
 
     def now_ms(self) -> int:
-        """Market time now; stands still while paused and at the end of the data."""
+        """Market time now; stands still while paused, at the end of the data and where no more is reserved."""
         elapsed = 0 if self._paused else max(0, self.wall_ms() - self._anchor_wall_ms)
         now = self._anchor_market_ms + int(elapsed * self._speed)
-        return now if self.end_ms is None else min(now, self.end_ms)
+        limits = [limit for limit in (self.end_ms, self.reserved_ms) if limit is not None]
+        return min([now, *limits])
 
     @property
     def speed(self) -> float:

@@ -30,7 +30,7 @@ class Control:
             web.get("/sim/health", self._reading(lambda request: self._health())),
             web.get("/sim/ledger", self._reading(self._ledger)),
             web.get("/sim/market", self._reading(lambda request: self._market())),
-            web.get("/sim/faults", self._reading(lambda request: {"faults": self._faults.list()})),
+            web.get("/sim/faults", self._reading(lambda request: {"faults": self._faults.describe()})),
             web.post("/sim/accounts", self._changing(self._add_account)),
             web.post("/sim/agents", self._changing(self._add_agent)),
             web.post("/sim/transfer", self._changing(self._transfer)),
@@ -143,7 +143,7 @@ class Control:
         if action == "clear":
             return {"cleared": self._faults.clear(body.get("id"))}
         if action == "list":
-            return {"faults": self._faults.list()}
+            return {"faults": self._faults.describe()}
         raise ValueError(f"action: found {action!r}, expected set, list or clear")
 
 

@@ -85,7 +85,7 @@ class Faults:
 
     def set(self, wanted: Mapping[str, Any]) -> Fault:
         """Adds a fault. Raises ValueError that names what was found and what is expected."""
-        kind = wanted.get("kind")
+        kind = str(wanted.get("kind"))
         if kind not in KINDS:
             raise ValueError(f"kind: found {kind!r}, expected one of {sorted(KINDS)}")
         match = dict(wanted.get("match") or {})
@@ -113,7 +113,7 @@ class Faults:
         ids = list(self._faults) if fault_id is None else [fault_id]
         return sum(self._faults.pop(each, None) is not None for each in ids)
 
-    def list(self) -> list[dict[str, Any]]:
+    def describe(self) -> list[dict[str, Any]]:
         return [fault.describe() for fault in self._faults.values()]
 
     def hitting(self, call: Call) -> list[Fault]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from threet.simulator.bars import CLOSE, HIGH, LOW, MINUTE_MS, OPEN, VOLUME, BarSource, Rows, aggregate, forming, price_inside, range_inside
 from threet.simulator.coins import CoinSpec
 from threet.simulator.replay import INTERVAL_MS
-from threet.simulator.wire import decimal_text, round_price, round_size
+from threet.simulator.wire import PERP_PRICE_DECIMALS, SIGNIFICANT_DIGITS, round_price
 
 MAX_CANDLES = 5000
 HOUR_MS = 60 * MINUTE_MS
@@ -29,6 +30,8 @@ class Listing:
     source: BarSource
     shift_times_ms: list[int] = field(default_factory=list)
     shift_factors: list[float] = field(default_factory=list)
+    last_mark: tuple[int, Decimal] | None = None  # one request asks for the same moment many times
+    last_day: tuple[int, Decimal, Decimal] | None = None  # its figures change once a bar
 
     def factor(self, at_ms: int) -> float:
         place = bisect_right(self.shift_times_ms, at_ms)
@@ -57,7 +60,9 @@ class Market:
     def mark(self, coin: str, at_ms: int) -> Decimal:
         """The mark price in USD. Raises KeyError for a coin that is not listed."""
         listing = self.listings[coin]
-        return _tick(self._raw(listing, at_ms) * listing.factor(at_ms), listing.spec)
+        if listing.last_mark is None or listing.last_mark[0] != at_ms:
+            listing.last_mark = (at_ms, _tick(self._raw(listing, at_ms) * listing.factor(at_ms), listing.spec))
+        return listing.last_mark[1]
 
     def extremes(self, coin: str, start_ms: int, end_ms: int) -> tuple[Decimal, Decimal]:
         """Lowest and highest mark between two market times, both included."""
@@ -88,6 +93,7 @@ class Market:
         listing = self.listings[coin]
         listing.shift_times_ms.append(at_ms)
         listing.shift_factors.append(factor)
+        listing.last_mark = listing.last_day = None
 
     def candles(self, coin: str, interval: str, start_ms: int, end_ms: int, now_ms: int) -> list[dict[str, Any]]:
         """The venue's candles that overlap [start, end], the forming one included, at most the last 5000.
@@ -113,13 +119,18 @@ class Market:
         ]
 
     def day(self, coin: str, now_ms: int) -> tuple[Decimal, Decimal]:
-        """The mark a day ago and the day's volume in USD."""
+        """The mark a day ago and the day's volume in USD, as of the bar that forms now."""
         listing = self.listings[coin]
         step = listing.source.interval_ms
+        if listing.last_day is not None and listing.last_day[0] == now_ms // step:
+            return listing.last_day[1:]
+        now_ms = now_ms // step * step
         start_ms = max(self.history_start_ms, now_ms - DAY_MS)
         rows = listing.source.rows(start_ms // step, max(now_ms // step, start_ms // step + 1))
         volume = float(np.dot(rows[:, CLOSE], rows[:, VOLUME]))
-        return self.mark(coin, start_ms), Decimal(f"{volume:.2f}")
+        day_ago = _tick(self._raw(listing, start_ms) * listing.factor(start_ms), listing.spec)
+        listing.last_day = (now_ms // step, day_ago, Decimal(f"{volume:.2f}"))
+        return listing.last_day[1:]
 
     def funding_rate(self, coin: str, at_ms: int) -> Decimal:
         """Hourly rate, longs pay shorts where positive: the interest part plus a part of the last hour's move, capped at 0.05 %."""
@@ -158,9 +169,21 @@ def _tick(price: float, spec: CoinSpec) -> Decimal:
     return round_price(Decimal(repr(price)), spec.sz_decimals)
 
 
+def _price_text(price: float, spec: CoinSpec) -> str:
+    """As `decimal_text(_tick(price))`, an order of magnitude faster: a page of candles has 20,000 prices."""
+    allowed = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(price))
+    return _plain(f"{price:.{max(0, min(PERP_PRICE_DECIMALS - spec.sz_decimals, allowed))}f}")
+
+
+def _plain(text: str) -> str:
+    if "." not in text:
+        return text + ".0"
+    text = text.rstrip("0")
+    return text + "0" if text.endswith(".") else text
+
+
 def _candle(spec: CoinSpec, interval: str, width_ms: int, bucket: int, row: Rows) -> dict[str, Any]:
-    open_, high, low, close = (decimal_text(_tick(float(row[column]), spec)) for column in (OPEN, HIGH, LOW, CLOSE))
-    volume = round_size(Decimal(repr(float(row[VOLUME]))), spec.sz_decimals)
+    open_, high, low, close = (_price_text(float(row[column]), spec) for column in (OPEN, HIGH, LOW, CLOSE))
     start = bucket * width_ms
     return {
         "t": start,
@@ -171,6 +194,6 @@ def _candle(spec: CoinSpec, interval: str, width_ms: int, bucket: int, row: Rows
         "c": close,
         "h": high,
         "l": low,
-        "v": decimal_text(volume),
+        "v": _plain(f"{row[VOLUME]:.{spec.sz_decimals}f}"),
         "n": max(1, int(row[VOLUME]) % 997),
     }

@@ -61,7 +61,8 @@ def to_record(order: Order) -> dict[str, Any]:
 
 def from_record(record: Mapping[str, Any]) -> Order:
     """The inverse of `to_record`."""
-    return Order(**{key: Decimal(value) if key in _DECIMALS and value is not None else value for key, value in record.items()})
+    values: dict[str, Any] = {key: Decimal(value) if key in _DECIMALS and value is not None else value for key, value in record.items()}
+    return Order(**values)
 
 
 def wire_order(order: Order) -> dict[str, Any]:

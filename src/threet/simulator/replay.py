@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -118,7 +119,7 @@ def _index(path: Path, number: int, text: str, interval_ms: int) -> int:
 
 def _fill_gaps(path: Path, indexes: list[int], values: Rows) -> Rows:
     """A missing candle becomes a flat one at the close before it; times that go back are refused."""
-    if any(later <= earlier for earlier, later in zip(indexes, indexes[1:], strict=False)):
+    if any(later <= earlier for earlier, later in itertools.pairwise(indexes)):
         raise ValueError(f"{path}: found candles out of order or twice, expected rising timestamps")
     whole = np.arange(indexes[0], indexes[-1] + 1)
     place = np.searchsorted(np.array(indexes), whole, side="right") - 1

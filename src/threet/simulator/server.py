@@ -117,6 +117,6 @@ def _hang_up(request: web.Request) -> web.StreamResponse:
 def _coin(body: Any) -> str | None:
     if not isinstance(body, dict):
         return None
-    inner = body.get("req") if isinstance(body.get("req"), dict) else body
-    coin = inner.get("coin")
+    request = body.get("req")
+    coin = (request if isinstance(request, dict) else body).get("coin")
     return coin if isinstance(coin, str) else None

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgpack
-from eth_account.messages import _hash_eip191_message, encode_typed_data
+from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
-from eth_keys import keys
-from eth_keys.exceptions import BadSignature, ValidationError
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 
 MAINNET_SOURCE = "a"
 
@@ -48,12 +49,10 @@ def recover_signer(
     A signature over anything else gives the address of nobody, as on the venue. Raises UnreadableSignature.
     """
     try:
-        if action.get("type") in USER_SIGNED:
-            digest = _user_signed_digest(action)
-        else:
-            digest = l1_digest(action, nonce, vault, expires_after)
+        user_signed = action.get("type") in USER_SIGNED
+        digest = _user_signed_digest(action) if user_signed else l1_digest(action, nonce, vault, expires_after)
         vrs = (int(signature["v"]) - 27, int(signature["r"], 16), int(signature["s"], 16))
-        public = keys.Signature(vrs=vrs).recover_public_key_from_msg_hash(digest)
+        public = Signature(vrs=vrs).recover_public_key_from_msg_hash(digest)
     except (BadSignature, ValidationError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableSignature(str(error)) from error
     return str(public.to_address())
@@ -80,4 +79,5 @@ def _user_signed_digest(action: Mapping[str, Any]) -> bytes:
     }
     types = {f"HyperliquidTransaction:{name}": [{"name": field, "type": kind} for field, kind in fields]}
     message = {field: action[field] for field, _ in fields}
-    return bytes(_hash_eip191_message(encode_typed_data(domain, types, message)))
+    encoded = encode_typed_data(domain, types, message)
+    return keccak(b"\x19" + encoded.version + encoded.header + encoded.body)

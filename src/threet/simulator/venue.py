@@ -23,7 +23,7 @@ from threet.simulator.seeded import SeededSource
 
 log = logging.getLogger(__name__)
 
-CLOCK_RESERVE_SECONDS = 1.0  # wall; how far ahead of itself the saved market time is
+CLOCK_RESERVE_SECONDS = 2.0  # wall; how far ahead of itself the saved market time is
 SNAPSHOT_EVENTS = 5_000
 
 
@@ -81,14 +81,16 @@ class Venue:
         if exchange.state.seq - self._snapshot_seq >= SNAPSHOT_EVENTS:
             self._journal.snapshot()
             self._snapshot_seq = exchange.state.seq
-        if abs(exchange.wall_ms() - self._last_save_ms) >= CLOCK_RESERVE_SECONDS * 500:
+        if abs(exchange.wall_ms() - self._last_save_ms) >= CLOCK_RESERVE_SECONDS * 250:
             self.save_clock()
 
     def save_clock(self) -> None:
         """Writes market time a little ahead, so that after a kill it goes on and never back."""
         clock = self.exchange.clock
         ahead = 0 if clock.paused else int(CLOCK_RESERVE_SECONDS * 1000 * clock.speed)
-        self._write_clock(clock.now_ms() + ahead)
+        reserved = clock.now_ms() + ahead
+        self._write_clock(reserved)
+        clock.reserved_ms = reserved
 
     async def run(self, stop: asyncio.Event) -> None:
         """Ticks until told to stop."""
