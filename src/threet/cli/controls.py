@@ -1,0 +1,125 @@
+"""`3t halt`, `resume`, `adopt`, `flatten`: each may be given again without harm, says what it did and what happens next."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from threet.cli.options import read_settings, settings_options
+from threet.settings import Settings
+
+_LOOK_SECONDS = 1.0
+
+
+@click.command()
+@settings_options
+@click.argument("reason", nargs=-1)
+def halt(config: Path | None, secrets: Path | None, reason: tuple[str, ...]) -> None:
+    """Stop everything that could add risk, at once. Positions stay as they are."""
+    settings, secret_values = read_settings(config, secrets)
+    # The file first and by itself: it needs no database, no Redis and none of what else could fail here.
+    from threet.adapters.files import FileHalt
+
+    file = FileHalt(settings.state_folder)
+    file.halt(_who(), " ".join(reason) or "no reason given")
+    click.echo(f"halted ({settings.state_folder / 'HALT'}): {file.reason()}")
+    from threet.adapters.sql.errors import DatabaseError
+    from threet.bootstrap import build_cli_services
+
+    try:
+        build_cli_services(settings, secret_values).controls.halt(_who(), file.reason())
+    except DatabaseError as error:
+        click.echo(f"warning: the database was not told ({_first_line(error)}). Workers on other machines do not see the file: ", err=True)
+        click.echo("repeat this when it is back, or halt there too", err=True)
+    click.echo(
+        "Nothing that adds risk is sent from now on. `3t status` shows what is held, `3t resume` goes on, `3t flatten` closes everything."
+    )
+
+
+@click.command()
+@settings_options
+def resume(config: Path | None, secrets: Path | None) -> None:
+    """Trade again after a halt or a flatten."""
+    settings, secret_values = read_settings(config, secrets)
+    from threet.bootstrap import build_cli_services
+
+    services = build_cli_services(settings, secret_values)
+    was = services.halt.is_halted() or services.store.control().halted
+    _or_fail(services.controls.resume, "still halted")
+    seconds = settings.schedule.reconcile_positions_seconds
+    click.echo("resumed" if was else "was not halted; nothing changed")
+    click.echo(f"The next cycle (within {seconds:g} s) corrects the positions toward the targets again.")
+
+
+@click.command()
+@settings_options
+def adopt(config: Path | None, secrets: Path | None) -> None:
+    """Accept what the account holds now as ours, and open every lock."""
+    settings, secret_values = read_settings(config, secrets)
+    from threet.bootstrap import build_cli_services
+
+    services = build_cli_services(settings, secret_values)
+    try:
+        positions = _or_fail(services.controls.adopt, "nothing was adopted")
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"adopted account {services.account} with {positions} open position{'' if positions == 1 else 's'}; all locks are open")
+    click.echo("From the next cycle on these positions are corrected toward the targets like any other.")
+
+
+@click.command()
+@settings_options
+@click.option("--timeout", "timeout_seconds", default=120.0, show_default=True, help="Seconds to wait until all is closed.")
+@click.argument("reason", nargs=-1)
+def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float, reason: tuple[str, ...]) -> None:
+    """Close everything through the cycle, and stay closed until `3t resume`. Waits until the account is flat or says why it is not."""
+    settings, secret_values = read_settings(config, secrets)
+    from threet.bootstrap import build_cli_services
+
+    services = build_cli_services(settings, secret_values)
+    _or_fail(lambda: services.controls.flatten(_who(), " ".join(reason) or "no reason given"), "not flattening")
+    click.echo("halted, and every position is to be closed by the coming cycles (reduce-only; only where the sources agree)")
+    _wait_until_flat(settings, secret_values, timeout_seconds)
+
+
+def _wait_until_flat(settings: Settings, secret_values: object, timeout_seconds: float) -> None:
+    from threet.cli.flattening import progress
+    from threet.cli.status.build import make_reader
+    from threet.settings import Secrets
+
+    assert isinstance(secret_values, Secrets)
+    reader, end, said = make_reader(settings, secret_values), time.monotonic() + timeout_seconds, ""
+    started = reader.read().at
+    while True:
+        state = progress(reader.read(), started)
+        if state.line != said:
+            click.echo(state.line)
+            said = state.line
+        if state.done:
+            click.echo("Flat. Nothing is opened again until `3t resume`.")
+            return
+        if time.monotonic() >= end:
+            raise click.ClickException(f"not flat after {timeout_seconds:g} s; it goes on in the background. {state.line}")
+        time.sleep(_LOOK_SECONDS)
+
+
+def _or_fail[T](action: Callable[[], T], consequence: str) -> T:
+    from threet.adapters.sql.errors import DatabaseError
+
+    try:
+        return action()
+    except DatabaseError as error:
+        raise click.ClickException(f"the database does not answer ({_first_line(error)}): {consequence}") from None
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0]

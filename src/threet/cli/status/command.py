@@ -1,0 +1,30 @@
+"""The command `3t status`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from threet.cli.options import read_settings, settings_options
+from threet.cli.status.picture import as_json
+
+
+@click.command(name="status")
+@settings_options
+@click.option("--json", "as_one_line", is_flag=True, help="One line of JSON, for programs.")
+def command(config: Path | None, secrets: Path | None, as_one_line: bool) -> None:
+    """What runs, what is held and wanted, what each source says, and what is wrong. Changes nothing."""
+    settings, secret_values = read_settings(config, secrets)
+    from threet.cli.status.build import make_reader  # imports the whole platform, which takes a second
+    from threet.cli.status.problems import find_problems
+    from threet.cli.status.render import print_status
+
+    picture = make_reader(settings, secret_values).read()
+    problems = find_problems(picture, settings)
+    if as_one_line:
+        click.echo(json.dumps({**as_json(picture), "problems": as_json(problems)}))
+    else:
+        print_status(Console(), picture, problems)

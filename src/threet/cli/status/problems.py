@@ -1,0 +1,198 @@
+"""From the picture to what is wrong and what to do about it. Pure: the same picture, the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from threet.application.store import DecisionRecord
+from threet.cli.status.picture import Picture, Problem, SymbolView
+from threet.domain.values import OrderState, Unknown
+from threet.settings import Settings
+
+_CYCLES_MISSED = 3
+"""So many intervals without a decision are a problem."""
+
+_LATE_SECONDS = 5.0
+
+
+def find_problems(picture: Picture, settings: Settings) -> list[Problem]:
+    """Everything that keeps the platform from trading as it should, what stops all first."""
+    return [
+        *_halted(picture),
+        *_unreadable(picture, settings),
+        *_services(picture, settings),
+        *_queues(picture, settings),
+        *_observers(picture, settings),
+        *_votes(picture, settings),
+        *_cycle(picture, settings),
+        *_orders(picture),
+        *_symbols(picture),
+    ]
+
+
+def _halted(picture: Picture) -> Iterator[Problem]:
+    resume = "nothing that adds risk is sent; `3t resume` goes on, `3t flatten` closes everything"
+    control = picture.control
+    if not isinstance(control, Unknown) and control.flatten_reason is not None:
+        yield Problem(f"flattening: {control.flatten_reason}", "everything is being closed and stays closed until `3t resume`")
+    elif isinstance(picture.halt_file, Unknown):
+        yield Problem(picture.halt_file.reason, "nothing is sent while nobody can tell; make the state folder readable")
+    elif picture.halt_file is not None:
+        yield Problem(f"halted: {picture.halt_file}", resume)
+    elif not isinstance(control, Unknown) and control.halted:
+        yield Problem(f"halted in the database, without a halt file here: {control.halt_reason}", resume)
+
+
+def _unreadable(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    if isinstance(picture.control, Unknown):
+        yield Problem(picture.control.reason, f"nothing is traded meanwhile; is it running at {settings.database.url}?")
+    if isinstance(picture.canary_ages, Unknown):
+        yield Problem(
+            f"Redis cannot be read: {picture.canary_ages.reason}", f"no task runs meanwhile; is it running at {settings.redis.url}?"
+        )
+
+
+def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    for service in () if isinstance(picture.services, Unknown) else picture.services:
+        if not service.fresh:
+            limit = settings.freshness.max_service_age_seconds
+            yield Problem(
+                f"{service.name} was last heard of {service.age_seconds:.0f} s ago (limit {limit:g} s)",
+                "look into its log and start it again; if it was removed for good, this goes with its row in `services`",
+            )
+        elif not service.same_config:
+            yield Problem(
+                f"{service.name} runs config {service.config_hash[:12]}, contract {service.contract_version}; "
+                f"this command reads config {picture.config_hash[:12]}",
+                "nothing is traded while services differ: start it again with the same config.yml",
+            )
+
+
+def _queues(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    if isinstance(picture.canary_ages, Unknown):
+        return
+    limit = 2 * settings.schedule.canary_seconds + _LATE_SECONDS
+    for queue in ("market", "account", "reconcile"):
+        age = picture.canary_ages.get(queue)
+        waiting = "" if isinstance(picture.waiting, Unknown) else f"; {picture.waiting.get(queue, 0)} tasks wait"
+        if age is None:
+            yield Problem(f"queue {queue}: no canary has run yet{waiting}", "is its worker running, and beat? Look into their logs")
+        elif age > limit:
+            yield Problem(
+                f"queue {queue}: the last canary ran {age:.0f} s ago (limit {limit:g} s){waiting}",
+                "its worker does not work, or beat is away: start them again",
+            )
+
+
+def _observers(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    views = _last_views(picture)
+    useless = {o.name: o.detail for o in picture.observers if not o.answers}
+    for name, reason in views.items():
+        useless.setdefault(name, f"its last report did not count: {reason}")
+    working, quorum = len(picture.observers) - len(useless), settings.observers.quorum
+    effect = f"trading goes on with {working}" if working >= quorum else f"below the quorum: nothing is traded until {quorum} of them agree"
+    for name, reason in sorted(useless.items()):
+        count = f"{working} of {len(picture.observers)} work, quorum {quorum}"
+        yield Problem(f"observer {name}: {reason}", f"{count}: {effect}; start observer {name} again")
+
+
+def _last_views(picture: Picture) -> dict[str, str]:
+    """Observers whose report the last decision could use for no symbol at all, and why."""
+    decided = [view.decided for view in picture.symbols if view.decided]
+    names = {name for entry in decided for name in entry["sources"]} - {"local"}
+    return {
+        name: decided[0]["sources"][name]["reason"]
+        for name in names
+        if all(entry["sources"].get(name, {}).get("contracts") is None for entry in decided)
+        and all(_is_settling(entry["sources"].get(name, {})) is False for entry in decided)
+    }
+
+
+def _is_settling(view: Mapping[str, Any]) -> bool:
+    """Whether the source was only asked too soon after a fill: the normal course of things."""
+    return "older than our last fill" in (view.get("reason") or "")
+
+
+def _votes(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    limit = settings.freshness.max_heartbeat_age_seconds
+    cure = "is it running? Look into its log; without fresh votes every symbol holds what it has"
+    if isinstance(picture.control, Unknown):
+        return
+    if isinstance(picture.heartbeat_age, Unknown):
+        yield Problem(f"Providence: {picture.heartbeat_age.reason}", cure)
+    elif picture.heartbeat_age > limit:
+        yield Problem(f"Providence: the last heartbeat is {picture.heartbeat_age:.0f} s old (limit {limit:g} s)", cure)
+
+
+def _cycle(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    decision = picture.decision
+    if isinstance(decision, Unknown):
+        return
+    if decision is None:
+        yield Problem("no reconcile cycle has run yet", "it starts within one interval once beat and the reconcile worker run")
+        return
+    age = (picture.at - decision.at).total_seconds()
+    limit = _CYCLES_MISSED * settings.schedule.reconcile_positions_seconds + _LATE_SECONDS
+    if age > limit:
+        yield Problem(f"the last cycle was {age:.0f} s ago (limit {limit:g} s)", "the reconcile worker or beat is away or stuck: see above")
+    if decision.status == "blocked" and not decision.reason.startswith("halted"):
+        yield Problem(f"the last cycle could send nothing: {decision.reason}", _cure_of(decision))
+
+
+def _cure_of(decision: DecisionRecord) -> str:
+    if "clock skew" in decision.reason:
+        return "set this machine's clock (NTP)"
+    if "config" in decision.reason or "contract" in decision.reason:
+        return "start the named service again with the same config.yml"
+    return "it is tried again in every cycle; is the exchange reachable?"
+
+
+def _orders(picture: Picture) -> Iterator[Problem]:
+    for order in () if isinstance(picture.unresolved, Unknown) else picture.unresolved:
+        age = (picture.at - order.created_at).total_seconds()
+        if order.state is OrderState.UNKNOWN or picture.at > order.expires_at:
+            yield Problem(
+                f"order {order.client_order_id} ({order.side} {order.contracts} {order.symbol}) has no known end after {age:.0f} s",
+                "it is never sent again; it ends when the venue is asked and answers, and until then nothing opens in this symbol",
+            )
+
+
+def _symbols(picture: Picture) -> Iterator[Problem]:
+    by_reason: dict[tuple[str, str], list[str]] = {}
+    for view in picture.symbols:
+        for problem in _symbol(view):
+            by_reason.setdefault((problem.what, problem.cure), []).append(view.symbol)
+    for (what, cure), names in by_reason.items():
+        yield Problem(f"{', '.join(names)}: {what}", cure)
+
+
+def _symbol(view: SymbolView) -> Iterator[Problem]:
+    if view.state is not None and view.state.lock_reason is not None:
+        who = (
+            "a person must look and `3t adopt`" if view.state.needs_person else "it opens by itself once the sources agree for some rounds"
+        )
+        yield Problem(f"locked: {view.state.lock_reason}", f"only reducing orders are sent there; {who}")
+    decided = view.decided
+    if decided is None:
+        return
+    if decided["alert"]:
+        yield Problem(decided["alert"], "look at the position; `3t flatten` closes it, if the sources agree")
+    target = decided["target"]
+    if target["kind"] == "Hold":
+        yield Problem(f"holds: {target['reason']}", _cure_of_hold(target["reason"] or ""))
+
+
+def _cure_of_hold(reason: str) -> str:
+    cures = {
+        "market rules": "the venue does not list it: mend or remove its row in `products`; it blocks nothing else",
+        "not in products": "add it to `products` if it shall be traded, or close it by hand",
+        "`3t adopt`": "compare the positions with what you expect, then `3t adopt`",
+        "warming up": "wait: its indicators need closed candles; if it lasts, look into the market worker's log",
+        "votes": "see Providence above; nothing is changed meanwhile",
+        "price": "the market worker does not publish: look into its log",
+        "older than our last fill": "wait: the next cycle looks again",
+        "no known end": "wait: it is looked up in every cycle",
+        "no consensus": "see the sources of this symbol; nothing is sent there until they agree",
+    }
+    return next((cure for words, cure in cures.items() if words in reason), "nothing is changed there meanwhile")

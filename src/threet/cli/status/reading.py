@@ -1,0 +1,151 @@
+"""Reads the picture: the database, Redis, the halt file and the observers, each by itself, so that one that is away hides no other."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from threet.adapters.redis import Canaries
+from threet.adapters.sql.errors import DatabaseError
+from threet.application.facts import AccountSnapshot, Price
+from threet.application.store import DecisionRecord
+from threet.bootstrap import CliServices
+from threet.cli.status.picture import Aged, ObserverView, Picture, ServiceView, SymbolView
+from threet.domain.symbol_state import SymbolState
+from threet.domain.values import Known, Symbol, Unknown
+from threet.settings import CONTRACT_VERSION, ObserverNodeSettings, Settings
+
+T = TypeVar("T")
+
+_ORDERS_SHOWN = 8
+_OBSERVER_TIMEOUT_SECONDS = 2.0
+_QUEUES = ("market", "account", "reconcile")
+
+
+class Reader:
+    """Reads pictures again and again. It raises nothing for a part that is away, and changes nothing anywhere."""
+
+    def __init__(self, services: CliServices, canaries: Canaries, settings: Settings) -> None:
+        self._services = services
+        self._canaries = canaries
+        self._settings = settings
+
+    def read(self) -> Picture:
+        now = self._services.clock.now()
+        store = self._services.store
+        snapshot = _from_database(lambda: store.snapshot(self._services.account))
+        decision = _from_database(lambda: next(iter(store.decisions(1)), None))
+        return Picture(
+            at=now,
+            account=self._services.account,
+            config_hash=self._settings.config_hash,
+            halt_file=self._halt_file(),
+            control=_from_database(store.control),
+            services=self._service_views(now),
+            canary_ages=self._canary_ages(now),
+            waiting=self._canaries.queue_lengths(_QUEUES),
+            observers=ask_observers(self._settings.observers.nodes),
+            heartbeat_age=self._heartbeat_age(now),
+            account_value=Aged(snapshot.value.account_value, _age(now, snapshot.as_of)) if isinstance(snapshot, Known) else snapshot,
+            symbols=self._symbols(now, snapshot, decision),
+            unresolved=_from_database(store.unsettled_orders),
+            last_orders=_from_database(lambda: store.orders(_ORDERS_SHOWN)),
+            decision=decision,
+        )
+
+    def _halt_file(self) -> str | Unknown | None:
+        try:
+            return self._services.halt.reason() if self._services.halt.is_halted() else None
+        except OSError as error:
+            return Unknown(f"the halt file could not be looked for: {error}")
+
+    def _service_views(self, now: datetime) -> Sequence[ServiceView] | Unknown:
+        reports = _from_database(self._services.store.services)
+        if isinstance(reports, Unknown):
+            return reports
+        limit = self._settings.freshness.max_service_age_seconds
+        return [
+            ServiceView(
+                name=report.name,
+                age_seconds=_age(now, report.seen_at),
+                fresh=_age(now, report.seen_at) <= limit,
+                same_config=report.config_hash == self._settings.config_hash and report.contract_version == CONTRACT_VERSION,
+                config_hash=report.config_hash,
+                contract_version=report.contract_version,
+                build_id=report.build_id,
+            )
+            for report in sorted(reports, key=lambda report: report.name)
+        ]
+
+    def _canary_ages(self, now: datetime) -> Mapping[str, float] | Unknown:
+        runs = self._canaries.last_runs()
+        return runs if isinstance(runs, Unknown) else {queue: _age(now, at.value) for queue, at in sorted(runs.items())}
+
+    def _heartbeat_age(self, now: datetime) -> float | Unknown:
+        """The age of the oldest shard's heartbeat, however old; Unknown where a shard has none."""
+        ever = now - timedelta(days=3650)
+        votes = _from_database(lambda: self._services.store.votes(self._settings.providence.shards, ever))
+        return votes if isinstance(votes, Unknown) else _age(now, votes.heartbeat_at)
+
+    def _symbols(
+        self, now: datetime, snapshot: Known[AccountSnapshot] | Unknown, decision: DecisionRecord | Unknown | None
+    ) -> Sequence[SymbolView]:
+        store = self._services.store
+        products = _from_database(lambda: {product.symbol for product in store.products()})
+        states = _from_database(store.symbol_states)
+        prices = self._services.prices.last_prices()
+        decided = decision.targets if isinstance(decision, DecisionRecord) else {}
+        held = {position.symbol for position in snapshot.value.positions} if isinstance(snapshot, Known) else set()
+        names = {Symbol(name) for name in decided} | held | (set() if isinstance(products, Unknown) else products)
+        return [
+            SymbolView(
+                symbol=name,
+                is_product=isinstance(products, Unknown) or name in products,
+                price=_price(now, prices, name),
+                actual=snapshot.value.contracts(name) if isinstance(snapshot, Known) else snapshot,
+                decided=decided.get(name),
+                state=_state(states, name),
+            )
+            for name in sorted(names)
+        ]
+
+
+def ask_observers(nodes: Sequence[ObserverNodeSettings]) -> list[ObserverView]:
+    """Asks every node's /health side by side. Their reports are left to the cycle, whose sequence numbers must not be used up here."""
+    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
+        return list(pool.map(_ask_observer, nodes))
+
+
+def _ask_observer(node: ObserverNodeSettings) -> ObserverView:
+    url = f"{node.url.rstrip('/')}/health"
+    try:
+        with urllib.request.urlopen(url, timeout=_OBSERVER_TIMEOUT_SECONDS) as answer:
+            body = answer.read(2000).decode(errors="replace").strip()
+            return ObserverView(node.name, node.url, answer.status == 200, body)
+    except (OSError, ValueError) as error:
+        return ObserverView(node.name, node.url, False, str(error))
+
+
+def _from_database(read: Callable[[], T]) -> T | Unknown:
+    try:
+        return read()
+    except DatabaseError as error:
+        return Unknown(f"the database cannot be read: {str(error).splitlines()[0]}")
+
+
+def _age(now: datetime, at: datetime) -> float:
+    return (now - at).total_seconds()
+
+
+def _price(now: datetime, prices: Mapping[Symbol, Known[Price]] | Unknown, name: Symbol) -> Aged | Unknown:
+    if isinstance(prices, Unknown):
+        return prices
+    price = prices.get(name)
+    return Unknown("never published") if price is None else Aged(price.value.mark, _age(now, price.as_of))
+
+
+def _state(states: Mapping[Symbol, SymbolState] | Unknown, name: Symbol) -> SymbolState | None:
+    return None if isinstance(states, Unknown) else states.get(name)

@@ -1,0 +1,161 @@
+"""The picture as tables for a terminal; also the building blocks of a live screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from threet.cli.status.picture import Aged, Picture, Problem, SymbolView
+from threet.domain.values import Unknown
+
+_UNKNOWN = Text("unknown", style="bold yellow")
+
+
+def print_status(console: Console, picture: Picture, problems: Sequence[Problem]) -> None:
+    """The whole picture, problems last, where the eye ends up."""
+    console.print(headline(picture))
+    console.print(services_table(picture))
+    console.print(symbols_table(picture))
+    console.print(orders_table(picture))
+    console.print(problems_text(problems))
+
+
+def headline(picture: Picture) -> RenderableType:
+    value = picture.account_value
+    shown = f"unknown ({value.reason})" if isinstance(value, Unknown) else f"{value.value:,.2f} USD, {_seconds(value.age_seconds)} ago"
+    return Group(
+        f"[bold]3T[/bold] at {picture.at:%Y-%m-%d %H:%M:%S} UTC", f"account {picture.account}: {escape(shown)}", last_decision(picture)
+    )
+
+
+def last_decision(picture: Picture) -> Text:
+    decision = picture.decision
+    if isinstance(decision, Unknown):
+        return Text(f"last decision unknown: {decision.reason}", style="yellow")
+    if decision is None:
+        return Text("no decision yet", style="yellow")
+    age = _seconds((picture.at - decision.at).total_seconds())
+    styles = {"traded": "green", "idle": "green", "held": "yellow", "blocked": "red"}
+    return Text(f"cycle {decision.cycle_id}, {age} ago: {decision.status}: {decision.reason}", style=styles.get(decision.status, ""))
+
+
+def services_table(picture: Picture) -> Table:
+    table = Table("service", "last heard", "state", title="Services", title_justify="left", box=None, pad_edge=False)
+    if isinstance(picture.services, Unknown):
+        table.add_row("reports", "", _unknown(picture.services))
+    else:
+        for service in picture.services:
+            state = "stale" if not service.fresh else "runs this config" if service.same_config else "runs another config"
+            table.add_row(service.name, _seconds(service.age_seconds), Text(state, style="green" if state == "runs this config" else "red"))
+    if isinstance(picture.canary_ages, Unknown):
+        table.add_row("queues", "", _unknown(picture.canary_ages))
+    else:
+        for queue, age in picture.canary_ages.items():
+            waiting = "" if isinstance(picture.waiting, Unknown) else f"{picture.waiting.get(queue, 0)} waiting"
+            table.add_row(f"queue {queue}", _seconds(age), waiting)
+    heartbeat = picture.heartbeat_age
+    shown, state_text = ("", _unknown(heartbeat)) if isinstance(heartbeat, Unknown) else (_seconds(heartbeat), Text("heartbeat"))
+    table.add_row("providence", shown, state_text)
+    for observer in picture.observers:
+        style = "green" if observer.answers else "red"
+        table.add_row(f"observer {observer.name}", "", Text("answers" if observer.answers else observer.detail, style=style))
+    return table
+
+
+def symbols_table(picture: Picture) -> Table:
+    columns = ("symbol", "price", "votes", "target", "actual", "sources", "consensus", "what happens")
+    table = Table(*columns, title="Symbols", title_justify="left", box=None, pad_edge=False)
+    for view in picture.symbols:
+        table.add_row(view.symbol, *symbol_cells(view))
+    return table
+
+
+def symbol_cells(view: SymbolView) -> tuple[Text, ...]:
+    """Price, votes, target, actual, sources, consensus, result: everything beside the name."""
+    price = _UNKNOWN if isinstance(view.price, Unknown) else Text(_price(view.price))
+    actual = _UNKNOWN if isinstance(view.actual, Unknown) else Text(_contracts(view.actual))
+    decided = view.decided
+    if decided is None:
+        return (price, Text("-"), Text("-"), actual, Text("-"), Text("-"), Text("no decision yet", style="yellow"))
+    result = Text(decided["result"], style="yellow" if decided["target"]["kind"] == "Hold" else "")
+    if decided["locked"]:
+        result = Text("locked; ", style="red") + result
+    return (price, _vote(decided), _target(decided), actual, _sources(decided), _consensus(decided), result)
+
+
+def orders_table(picture: Picture) -> Table:
+    columns = ("at", "order", "symbol", "state", "why")
+    table = Table(*columns, title="Last orders", title_justify="left", box=None, pad_edge=False)
+    if isinstance(picture.last_orders, Unknown):
+        table.add_row("", "", "", _unknown(picture.last_orders), "")
+        return table
+    for order in picture.last_orders:
+        size = f"{order.side} {order.contracts}" + (" reduce-only" if order.reduce_only else "")
+        state = Text(f"{order.state} {order.filled_contracts}", style="green" if order.state.is_final else "yellow")
+        table.add_row(f"{order.created_at:%H:%M:%S}", size, order.symbol, state, escape(order.reason))
+    if not picture.last_orders:
+        table.add_row("", "none yet", "", "", "")
+    return table
+
+
+def problems_text(problems: Sequence[Problem]) -> Text:
+    if not problems:
+        return Text("No problems.", style="green")
+    lines = [Text("Problems", style="bold")]
+    for problem in problems:
+        lines.append(Text(f"- {problem.what}", style="red"))
+        lines.append(Text(f"  {problem.cure}"))
+    return Text("\n").join(lines)
+
+
+def _unknown(value: Unknown) -> Text:
+    return Text(f"unknown: {value.reason}", style="bold yellow")
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+
+
+def _price(price: Aged) -> str:
+    return f"{price.value.normalize():f}"
+
+
+def _contracts(contracts: Decimal) -> str:
+    return "0" if contracts == 0 else f"{contracts.normalize():+f}"
+
+
+def _vote(decided: dict[str, Any] | Any) -> Text:
+    vote = decided["vote"]
+    if vote is None:
+        return _UNKNOWN
+    return Text(f"{Decimal(vote['net']):+.2f} ({vote['direction_sum']:+d} of {vote['voters']}/{vote['active_runs']})")
+
+
+def _target(decided: dict[str, Any] | Any) -> Text:
+    target = decided["target"]
+    if target["kind"] == "Hold":
+        return Text("hold", style="yellow")
+    if target["kind"] == "Flatten":
+        return Text("flatten", style="red")
+    shown = _contracts(Decimal(target["contracts"]))
+    return Text(shown if target["kind"] == "Target" else f"{shown} reduce", style="" if target["kind"] == "Target" else "yellow")
+
+
+def _sources(decided: dict[str, Any] | Any) -> Text:
+    parts = []
+    for name, view in decided["sources"].items():
+        known = view["contracts"] is not None
+        parts.append(Text(f"{name} {_contracts(Decimal(view['contracts'])) if known else '?'}", style="" if known else "yellow"))
+    return Text("  ").join(parts)
+
+
+def _consensus(decided: dict[str, Any] | Any) -> Text:
+    return Text("agreed", style="green") if decided["agreed"] else Text("none", style="red")
