@@ -35,6 +35,8 @@ REFUSED_TEXTS = (
     "Must deposit before performing actions.",
     "Invalid nonce",
     "Invalid leverage value",
+    "Insufficient margin to update leverage",
+    "Action expired",
     "Cannot switch leverage type with open position.",
     "Unknown asset",
 )

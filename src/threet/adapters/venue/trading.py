@@ -55,7 +55,6 @@ class CcxtTrading:
         is rounded here), VenueSilent where nobody knows.
         """
         with self._guard:
-            self._listed(request.symbol)
             if request.expires_at <= self._clock.now():
                 raise VenueRefused(f"not sent: order {request.client_order_id} expired at {request.expires_at.isoformat()}")
             signed = self._signed_order(request)
@@ -98,6 +97,7 @@ class CcxtTrading:
         return listing
 
     def _signed_order(self, request: OrderRequest) -> dict[str, Any]:
+        self._listed(request.symbol)
         order = {
             "symbol": request.symbol,
             "type": "limit",

@@ -1,0 +1,118 @@
+"""The account's reading side through ccxt against the simulator."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.contracts.venue_adapter.conftest import BTC, ETH, Desk
+from threet.adapters.venue import account as account_module
+from threet.application.facts import AccountSnapshot
+from threet.domain.errors import VenueError
+from threet.domain.values import Side
+
+
+def test_a_snapshot_is_the_whole_account_at_the_venues_wall_time(desk: Desk) -> None:
+    empty = desk.account.snapshot()
+    assert (empty.account, empty.account_value, empty.positions) == (desk.master.address, Decimal(10000), ())
+    desk.trading.submit(desk.request(usd="1000"))
+    desk.trading.submit(desk.request(Side.SELL, usd="700", symbol=ETH))
+    snapshot = desk.account.snapshot()
+    ledger = desk.simulator.account(desk.master.address)["positions"]
+    assert {position.symbol: str(position.contracts.normalize()) for position in snapshot.positions} == {
+        BTC: str(Decimal(ledger["BTC"]["contracts"]).normalize()),
+        ETH: str(Decimal(ledger["ETH"]["contracts"]).normalize()),
+    }
+    assert snapshot.contracts(ETH) < 0 < snapshot.contracts(BTC)
+    assert snapshot.margin_used > 0
+    assert abs(snapshot.exchange_time - desk.clock.now()) < timedelta(seconds=5)
+
+
+def test_a_closed_position_is_gone(desk: Desk) -> None:
+    request = desk.request()
+    desk.trading.submit(request)
+    desk.trading.submit(desk.request(Side.SELL, contracts=request.contracts, reduce_only=True))
+    assert desk.account.snapshot().positions == ()
+    sides = [(fill.side, fill.contracts) for fill in desk.account.fills_since(desk.clock.now() - timedelta(seconds=30))]
+    assert sum(contracts * side.sign for side, contracts in sides) == 0
+    assert sides
+
+
+@pytest.mark.parametrize("missing", [("marginSummary",), ("withdrawable",), ("time",), ("assetPositions",), ("marginSummary", "accountValue")])
+def test_a_missing_field_is_no_answer(desk: Desk, missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = desk.venue.connection.info({"type": "clearinghouseState", "user": desk.master.address}, 2)
+    broken: dict[str, Any] = whole
+    for key in missing[:-1]:
+        broken = broken[key]
+    del broken[missing[-1]]
+    monkeypatch.setattr(desk.venue.connection, "info", lambda request, weight: whole)
+    with pytest.raises(VenueError, match=missing[-1]):
+        desk.account.snapshot()
+
+
+@pytest.mark.parametrize("kind", ["http_500", "http_429", "no_answer"])
+def test_a_failed_read_is_an_error_not_a_flat_account(desk: Desk, kind: str) -> None:
+    desk.simulator.fault(kind, match={"user": desk.master.address}, seconds=4)
+    calls = (desk.account.snapshot, desk.account.open_orders, lambda: desk.account.fills_since(desk.clock.now()))
+    for call in calls:
+        with pytest.raises(VenueError):
+            call()
+    with pytest.raises(VenueError):
+        desk.account.order("0x" + "1" * 32, BTC)
+
+
+def test_an_id_that_the_venue_never_saw_is_none(desk: Desk) -> None:
+    assert desk.account.order("0x" + "ab" * 16, BTC) is None
+
+
+def test_a_look_up_under_another_symbol_is_an_error(desk: Desk) -> None:
+    request = desk.request()
+    desk.trading.submit(request)
+    with pytest.raises(VenueError, match="ETH"):
+        desk.account.order(request.client_order_id, ETH)
+
+
+def test_fills_come_whole_over_many_pages(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = desk.clock.now() - timedelta(seconds=1)
+    requests = [desk.request(side, usd="50") for side in (Side.BUY, Side.SELL) * 6]
+    for request in requests:
+        desk.trading.submit(request)
+    whole = desk.account.fills_since(started)
+    assert {fill.client_order_id for fill in whole} == {request.client_order_id for request in requests}
+    ask = desk.venue.connection.info
+    monkeypatch.setattr(account_module, "FILLS_PER_PAGE", 4)
+    monkeypatch.setattr(desk.venue.connection, "info", lambda request, weight: ask(request, weight)[:4])
+    assert desk.account.fills_since(started) == whole
+
+
+def test_fills_start_at_the_time_asked_for(desk: Desk) -> None:
+    desk.trading.submit(desk.request())
+    first = desk.account.fills_since(desk.clock.now() - timedelta(minutes=1))[-1]
+    assert first in desk.account.fills_since(first.exchange_time)
+    assert desk.account.fills_since(first.exchange_time + timedelta(milliseconds=1)) == []
+
+
+def test_a_liquidation_is_marked(desk: Desk) -> None:
+    desk.simulator.transfer(desk.master.address, "-8900")
+    desk.trading.ensure_leverage(BTC, 20)
+    desk.trading.submit(desk.request(usd="15000"))
+    mark = Decimal(desk.simulator.mark("BTC"))
+    try:
+        desk.simulator.set_price("BTC", str((mark * Decimal("0.9")).quantize(Decimal(1))))
+        snapshot = _until_flat(desk)
+    finally:
+        desk.simulator.set_price("BTC", str(mark))
+    assert snapshot.positions == ()
+    fills = desk.account.fills_since(desk.clock.now() - timedelta(minutes=1))
+    assert [fill.is_liquidation for fill in fills][-1]
+    assert not fills[0].is_liquidation
+
+
+def _until_flat(desk: Desk) -> AccountSnapshot:
+    deadline = desk.clock.monotonic() + 10
+    while (snapshot := desk.account.snapshot()).positions and desk.clock.monotonic() < deadline:
+        pass
+    return snapshot
