@@ -1,0 +1,46 @@
+"""How a figure is measured and said: the median of several rounds, both sides in the same run, one JSON object per line."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """``ours`` against ``reference`` (None where the goal is absolute). The goal is an upper bound, unless ``goal_is_minimum``."""
+
+    name: str
+    ours: float
+    reference: float | None
+    unit: str
+    goal: float
+    goal_is_minimum: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.reference is None else self.ours / self.reference
+
+    @property
+    def met(self) -> bool:
+        measured = self.ours if self.ratio is None else self.ratio
+        return measured >= self.goal if self.goal_is_minimum else measured <= self.goal
+
+    def line(self) -> str:
+        said = {"name": self.name, "ours": self.ours, "reference": self.reference, "ratio": self.ratio, "unit": self.unit}
+        return json.dumps({**said, "goal": self.goal, "met": self.met})
+
+
+def median_seconds(work: Callable[[], object], rounds: int = 7) -> float:
+    """Median wall time of ``work`` over ``rounds``, after one that warms up."""
+    work()
+    return statistics.median(_seconds(work) for _ in range(rounds))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
