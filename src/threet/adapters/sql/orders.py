@@ -19,6 +19,8 @@ from threet.domain.values import OrderState, Side, Symbol
 
 _OPEN_STATES = [state.value for state in OrderState if not state.is_final]
 _TOUCHED_THE_ACCOUNT = [OrderState.FILLED.value, OrderState.CANCELLED.value, OrderState.NOT_EXECUTED.value]
+_TEXT_CHARACTERS = 4000
+"""Of what a venue said: an error page must not keep an outcome from being recorded."""
 _COLUMNS = [column for column in orders.c if column.name != "id"]
 
 
@@ -87,7 +89,7 @@ class OrderRows:
             "exchange_order_id": exchange_order_id,
             "filled_contracts": filled_contracts,
             "average_price": average_price,
-            "text": text,
+            "text": text[:_TEXT_CHARACTERS],
             "settled_at": settled_at,
         }
 

@@ -19,7 +19,8 @@ _LOST = "lost: its shard was started again and does not know it"
 
 def _run(row: RunRow, updated_at: datetime) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in RunRow.__dataclass_fields__}
-    return {**values, "parameters": dict(row.parameters), "updated_at": updated_at}
+    exit_reason = None if row.exit_reason is None else row.exit_reason[:255]
+    return {**values, "parameters": dict(row.parameters), "exit_reason": exit_reason, "updated_at": updated_at}
 
 
 def _beat(heartbeat: ShardHeartbeat) -> dict[str, Any]:

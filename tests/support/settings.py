@@ -1,0 +1,50 @@
+"""The project's own config.yml with a few values changed, for tests."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from threet.settings import Secrets, Settings, load_secrets, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+REMOVED = object()
+"""As a value of ``changed``: takes the key away."""
+
+
+def raw_config() -> dict[str, Any]:
+    """config.yml as it stands, parsed."""
+    parsed: dict[str, Any] = yaml.safe_load((ROOT / "config.yml").read_text())
+    return parsed
+
+
+def changed(changes: dict[str, Any]) -> dict[str, Any]:
+    """config.yml with the values of these dotted keys; ``observers.nodes.1.url`` reaches into a list."""
+    config = copy.deepcopy(raw_config())
+    for key, value in changes.items():
+        *path, last = [int(part) if part.isdigit() else part for part in key.split(".")]
+        place: Any = config
+        for part in path:
+            place = place[part]
+        if value is REMOVED:
+            del place[last]
+        else:
+            place[last] = value
+    return config
+
+
+def write_config(folder: Path, changes: dict[str, Any]) -> Path:
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(changed(changes), sort_keys=False))
+    return path
+
+
+def settings_with(folder: Path, changes: dict[str, Any]) -> Settings:
+    return load_settings(write_config(folder, changes))
+
+
+def example_secrets(settings: Settings) -> Secrets:
+    return load_secrets(ROOT / "secrets.example.yml", settings)
