@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -20,12 +20,13 @@ from threet.adapters.redis.last_values import RedisLastValues
 from threet.adapters.redis.publisher import RedisPublisher
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore, check_schema, make_engine, prune
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
+from threet.adapters.venue.venue import Venue
 from threet.application.execution import Executor
 from threet.application.facts import Product
 from threet.application.gathering import Gatherer, TradingTerms
 from threet.application.halting import Controls
 from threet.application.housekeeping import Housekeeping, Housekept
-from threet.application.ports import AccountData, Clock, HaltFile, LastValues
+from threet.application.ports import AccountData, Clock, HaltFile, LastValues, MarketData, ObserverNode, Trading
 from threet.application.reconcile import CycleResult, CycleTerms, ReconcileCycle
 from threet.application.settlement import Settler
 from threet.application.store import CycleStore, ServiceReport
@@ -74,7 +75,8 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
     engine = make_engine(settings, secrets)
     check_schema(engine)
     publisher = RedisPublisher(make_redis(settings, secrets), settings.redis)
-    market = CcxtMarketData(settings, clock)
+    venue = Venue(settings, clock)
+    market = CcxtMarketData(settings, clock, venue)
     products = SqlProducts(engine)
     return WorkerServices(
         update_prices=UpdatePrices(products, market, publisher),
@@ -87,7 +89,7 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
             warmup_bars=settings.providence.warmup_bars,
         ),
         update_balance=UpdateBalance(
-            _once(lambda: CcxtAccount(settings, clock, secrets.require("exchange.walletAddress"))),
+            _once(lambda: CcxtAccount(settings, clock, secrets.require("exchange.walletAddress"), venue)),
             SqlSnapshotStore(engine),
             publisher,
             secrets.is_set,
@@ -104,27 +106,51 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
     check_schema(engine)
     store = SqlCycleStore(engine)
     wallet = secrets.require("exchange.walletAddress")
-    market = CcxtMarketData(settings, clock)
-    account = CcxtAccount(settings, clock, wallet)
+    venue = Venue(settings, clock)
+    market = CcxtMarketData(settings, clock, venue)
+    account = CcxtAccount(settings, clock, wallet, venue)
+    settings.state_folder.mkdir(parents=True, exist_ok=True)
     nonces = settings.state_folder / "nonce"
-    trading = CcxtTrading(settings, clock, wallet, secrets.require("exchange.privateKey"), nonces)
+    trading = CcxtTrading(settings, clock, wallet, secrets.require("exchange.privateKey"), nonces, venue)
     halt = FileHalt(settings.state_folder)
     trading_terms = build_trading_terms(settings, wallet)
     sequences = SqlObserverSequences(engine)
     observers = [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes]
-    chosen = settings.reconciliation
-    cycle = ReconcileCycle(
+    prices = RedisLastValues(make_redis(settings, secrets))
+    cycle = build_cycle(settings, CycleParts(store, market, account, trading, prices, observers, halt, clock, trading_terms))
+    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, clock))
+
+
+@dataclass(frozen=True, slots=True)
+class CycleParts:
+    """The ports that a cycle works on."""
+
+    store: CycleStore
+    market: MarketData
+    account: AccountData
+    trading: Trading
+    prices: LastValues
+    observers: Sequence[ObserverNode]
+    halt: HaltFile
+    clock: Clock
+    terms: TradingTerms
+
+
+def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
+    """The cycle over its ports, with the limits of config.yml."""
+    chosen, store, clock = settings.reconciliation, parts.store, parts.clock
+    return ReconcileCycle(
         store=store,
-        market=market,
+        market=parts.market,
         settler=Settler(
             store,
-            account,
+            parts.account,
             expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
             fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
         ),
-        gatherer=Gatherer(store, market, RedisLastValues(make_redis(settings, secrets)), observers, trading_terms),
-        executor=Executor(store, trading, halt),
-        halt=halt,
+        gatherer=Gatherer(store, parts.market, parts.prices, parts.observers, parts.terms),
+        executor=Executor(store, parts.trading, parts.halt),
+        halt=parts.halt,
         clock=clock,
         terms=CycleTerms(
             lease_seconds=float(chosen.lease_seconds),
@@ -133,11 +159,10 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
             max_clock_skew=timedelta(seconds=float(settings.exchange.max_clock_skew_seconds)),
             max_service_age=timedelta(seconds=float(settings.freshness.max_service_age_seconds)),
         ),
-        trading_terms=trading_terms,
+        trading_terms=parts.terms,
         me=_me("reconcile", settings, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}",
     )
-    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, clock))
 
 
 def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> CliServices:

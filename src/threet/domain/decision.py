@@ -121,7 +121,7 @@ def _next_state(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreement) -
 def _wish(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> _Wish | _Held:
     market, vote = known_market(inputs, name), known_vote(inputs, name)
     account_value = agreements.account_value
-    missing = _first_missing(inputs, name, market, account_value, vote)
+    missing = _first_missing(inputs, name, agreements, market, vote)
     if missing is None and isinstance(market, Market) and isinstance(vote, Vote) and isinstance(account_value, Known):
         wanted = wanted_contracts(inputs, account_value.value, market, vote)
         capped = clamp(wanted, symbol_cap_usd(inputs, name, account_value.value, market.rules) / market.price)
@@ -133,11 +133,12 @@ def _wish(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> _Wish | 
     )
 
 
-def _first_missing(
-    inputs: CycleInputs, name: Symbol, market: Market | Hold, account_value: Known[Decimal] | Unknown, vote: Vote | Hold
-) -> str | None:
+def _first_missing(inputs: CycleInputs, name: Symbol, agreements: Agreements, market: Market | Hold, vote: Vote | Hold) -> str | None:
+    agreed, account_value = agreements.by_symbol[name].agreed, agreements.account_value
     if name not in inputs.products:
         return "not in products: reported, never traded"
+    if isinstance(agreed, Unknown):
+        return f"no consensus: {agreed.reason}"
     if not inputs.adopted:
         return "this database has never traded this account, which holds positions: look at them, then `3t adopt`"
     if isinstance(market, Hold):

@@ -1,0 +1,193 @@
+"""The reconcile cycle over a real simulator and a real database, for tests that look at one cycle after the other.
+
+Observers are read straight from the simulator here (the port's own contract tests cover the HTTP ones), so that a test can make one
+of them deaf or lying at will. Everything else is what production runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from sqlalchemy import Engine
+
+from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
+from threet.adapters.clock import SystemClock
+from threet.adapters.files import FileHalt
+from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, SqlSnapshotStore
+from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
+from threet.adapters.venue.venue import Venue
+from threet.application.facts import Observation, Price, RunRow, ShardHeartbeat, SymbolRuns
+from threet.application.halting import Controls
+from threet.application.reconcile import CycleResult
+from threet.bootstrap import CycleParts, build_cycle, build_trading_terms
+from threet.domain.values import Known, Symbol, Unknown, symbol
+from threet.settings import Settings, load_settings
+
+PROJECT = Path(__file__).parents[2]
+BTC, ETH = symbol("BTC/USDC:USDC"), symbol("ETH/USDC:USDC")
+MASTER, AGENT = make_wallet(11), make_wallet(12)
+
+QUICK = {
+    "reconciliation": {"order_expires_seconds": 2, "expiry_margin_seconds": 0.2, "settle_margin_ms": 1, "lease_seconds": 10},
+    "exchange": {"request_timeout_seconds": 2, "requests_per_minute": 60000},
+}
+
+
+def settings_for(folder: Path, simulator_url: str, changes: dict[str, dict[str, Any]] | None = None) -> Settings:
+    """The project's own config.yml with what a test needs otherwise."""
+    values = yaml.safe_load((PROJECT / "config.yml").read_text())
+    values["exchange"]["base_url"] = simulator_url
+    for given in (QUICK, changes or {}):
+        for section, keys in given.items():
+            values[section].update(keys)
+    path = folder / "config.yml"
+    path.write_text(yaml.safe_dump(values))
+    return load_settings(path)
+
+
+@dataclass
+class DirectObserver:
+    """An observer that looks at the simulator's own books. ``deaf`` and ``lie`` are for tests to set."""
+
+    name: str
+    simulator: SimulatorProcess
+    deaf: bool = False
+    lie: dict[Symbol, Decimal] = field(default_factory=dict)
+
+    def observe(self) -> Known[Observation] | Unknown:
+        if self.deaf:
+            return Unknown(f"{self.name}: does not answer")
+        state = self.simulator.info({"type": "clearinghouseState", "user": MASTER.address})
+        now = datetime.now(UTC)
+        positions = {symbol(f"{item['position']['coin']}/USDC:USDC"): Decimal(item["position"]["szi"]) for item in state["assetPositions"]}
+        seen = Observation(
+            observer=self.name,
+            sequence=1,
+            observed_at=now,
+            exchange_time=datetime.fromtimestamp(state["time"] / 1000, UTC),
+            account=MASTER.address,
+            complete=True,
+            positions={**positions, **self.lie},
+            account_value=Decimal(state["marginSummary"]["accountValue"]),
+            mark_prices={},
+        )
+        return Known(seen, now, self.name)
+
+
+@dataclass
+class FreshPrices:
+    """Prices as if they had just been published."""
+
+    market: CcxtMarketData
+    symbols: list[Symbol]
+    deaf: bool = False
+
+    def last_prices(self) -> dict[Symbol, Known[Price]] | Unknown:
+        if self.deaf:
+            return Unknown("redis: no answer")
+        return {name: Known(price, price.observed_at, "test") for name, price in self.market.prices(self.symbols).items()}
+
+
+class Desk:
+    """One account, one database, and a cycle that a test runs by hand."""
+
+    def __init__(
+        self,
+        folder: Path,
+        simulator: SimulatorProcess,
+        make_engine: Callable[[Settings], Engine],
+        changes: dict[str, dict[str, Any]] | None = None,
+    ) -> None:
+        self.simulator = simulator
+        self.settings = settings_for(folder, simulator.url, changes)
+        engine = make_engine(self.settings)
+        self.clock = SystemClock()
+        self.store = SqlCycleStore(engine)
+        self.snapshots = SqlSnapshotStore(engine)
+        self.runs = SqlRunsPublisher(engine)
+        self.products = SqlProducts(engine)
+        self.settings.state_folder.mkdir(parents=True, exist_ok=True)
+        self.halt = FileHalt(self.settings.state_folder)
+        self.controls = Controls(self.store, self.halt, MASTER.address)
+        self.venue = Venue(self.settings, self.clock)
+        self.market = CcxtMarketData(self.settings, self.clock, self.venue)
+        self.account = CcxtAccount(self.settings, self.clock, MASTER.address, self.venue)
+        self.trading = CcxtTrading(
+            self.settings, self.clock, MASTER.address, AGENT.private_key, self.settings.state_folder / "nonce", self.venue
+        )
+        self.prices = FreshPrices(self.market, [product.symbol for product in self.products.all()])
+        self.observers = [DirectObserver(name, simulator) for name in "abc"]
+
+    def close(self) -> None:
+        self.trading.close()
+
+    def parts(self, **changes: Any) -> CycleParts:
+        given: dict[str, Any] = {
+            "store": self.store,
+            "market": self.market,
+            "account": self.account,
+            "trading": self.trading,
+            "prices": self.prices,
+            "observers": self.observers,
+            "halt": self.halt,
+            "clock": self.clock,
+            "terms": build_trading_terms(self.settings, MASTER.address),
+        }
+        return CycleParts(**{**given, **changes})
+
+    def cycle(self, **changes: Any) -> CycleResult:
+        """Takes a fresh snapshot, as `update_balance` would have, and runs one cycle."""
+        self.snapshots.save(self.account.snapshot())
+        return build_cycle(self.settings, self.parts(**changes)).run()
+
+    def vote(self, votes: dict[Symbol, int], *, warm: bool = True) -> None:
+        """Publishes eight runs per product, of which abs(n) vote, all in the direction of n's sign; 0 where nothing is said."""
+        now = self.clock.now()
+        given = {product.symbol: votes.get(product.symbol, 0) for product in self.products.all()}
+        rows = [
+            RunRow(
+                id=f"00000000-0000-4000-8000-{index:02d}{run:010d}",
+                shard=0,
+                strategy="trend",
+                symbol=name,
+                parameters={},
+                position_direction=(wanted > 0) - (wanted < 0),
+                live_pnl=1.0,
+                votes=run < abs(wanted),
+                start_balance=10_000.0,
+                status="active",
+                exit_reason=None,
+                started_at=now,
+                ended_at=None,
+            )
+            for index, (name, wanted) in enumerate(sorted(given.items()))
+            for run in range(8)
+        ]
+        by_symbol = {name: SymbolRuns(warm, 8, 0, now) for name in given}
+        self.runs.publish(rows, ShardHeartbeat(0, self.settings.providence.shards, now, now, 1, by_symbol))
+
+    def held(self, name: Symbol) -> Decimal:
+        """What the simulator's own ledger says."""
+        coin = name.split("/")[0]
+        position = self.simulator.account(MASTER.address)["positions"].get(coin)
+        return Decimal(position["contracts"]) if position else Decimal(0)
+
+    def target(self, name: Symbol) -> dict[str, Any]:
+        """The target of the last decision, as recorded."""
+        found: dict[str, Any] = self.store.decisions(1)[0].targets[name]["target"]
+        return found
+
+    def orders_at_the_venue(self) -> list[dict[str, Any]]:
+        return self.simulator.actions("order")
+
+
+def fund(simulator: SimulatorProcess, master: Wallet = MASTER, agent: Wallet = AGENT) -> None:
+    """The account with its money and its agent."""
+    simulator.fund(master.address, "10000")
+    simulator.approve_agent(master.address, agent.address)
