@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -108,6 +109,22 @@ def test_clean_removes_the_demo_and_nothing_that_is_worth_something(tmp_path: Pa
         assert result.returncode == 0, result.stderr
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {*kept, "scripts/clean.sh"}
+
+
+def test_clean_removes_nothing_while_a_demo_runs(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/clean.sh", tmp_path / "scripts")
+    for market in ("candles", "seeded"):
+        (tmp_path / f"state/demo-{market}").mkdir(parents=True)
+        (tmp_path / f"state/demo-{market}/supervisor.lock").write_text(f"process 1 of {market}")
+    with (tmp_path / "state/demo-seeded/supervisor.lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = run([str(tmp_path / "scripts/clean.sh")], cwd=tmp_path)
+    assert result.returncode == 1
+    assert "process 1 of seeded" in result.stderr
+    assert (tmp_path / "state/demo-candles").exists()
+    assert run([str(tmp_path / "scripts/clean.sh")], cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "state").exists()
 
 
 def test_make_alone_lists_every_command() -> None:
