@@ -7,11 +7,14 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 
 from threet.cli.options import read_settings, settings_options
-from threet.settings import Settings
+from threet.settings import Secrets, Settings
+
+T = TypeVar("T")
 
 _LOOK_SECONDS = 1.0
 
@@ -34,8 +37,7 @@ def halt(config: Path | None, secrets: Path | None, reason: tuple[str, ...]) -> 
     try:
         build_cli_services(settings, secret_values).controls.halt(_who(), file.reason())
     except DatabaseError as error:
-        click.echo(f"warning: the database was not told ({_first_line(error)}). Workers on other machines do not see the file: ", err=True)
-        click.echo("repeat this when it is back, or halt there too", err=True)
+        click.echo(f"warning: the database was not told ({_first_line(error)}); repeat this when it is back", err=True)
     click.echo(
         "Nothing that adds risk is sent from now on. `3t status` shows what is held, `3t resume` goes on, `3t flatten` closes everything."
     )
@@ -87,12 +89,10 @@ def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float, r
     _wait_until_flat(settings, secret_values, timeout_seconds)
 
 
-def _wait_until_flat(settings: Settings, secret_values: object, timeout_seconds: float) -> None:
+def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds: float) -> None:
     from threet.cli.flattening import progress
     from threet.cli.status.build import make_reader
-    from threet.settings import Secrets
 
-    assert isinstance(secret_values, Secrets)
     reader, end, said = make_reader(settings, secret_values), time.monotonic() + timeout_seconds, ""
     started = reader.read().at
     while True:
@@ -108,7 +108,7 @@ def _wait_until_flat(settings: Settings, secret_values: object, timeout_seconds:
         time.sleep(_LOOK_SECONDS)
 
 
-def _or_fail[T](action: Callable[[], T], consequence: str) -> T:
+def _or_fail(action: Callable[[], T], consequence: str) -> T:
     from threet.adapters.sql.errors import DatabaseError
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from threet.application.store import DecisionRecord
 from threet.cli.status.picture import Picture
@@ -46,4 +47,4 @@ def _held(picture: Picture, decision: DecisionRecord) -> Progress:
 
 def _is_flat(entry: dict[str, object]) -> bool:
     """By consensus; dust that the venue refuses to close counts as flat."""
-    return entry["actual"] is not None and (str(entry["result"]).startswith("dust") or float(str(entry["actual"])) == 0)
+    return entry["actual"] is not None and (str(entry["result"]).startswith("dust") or Decimal(str(entry["actual"])) == 0)

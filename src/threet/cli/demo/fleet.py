@@ -126,6 +126,8 @@ class Fleet:
     log_bytes: int
     say: Callable[[str], None]
     watch: Watch = field(default_factory=Watch)
+    hurry: bool = False
+    """Set from a signal handler: what stops now is killed without waiting."""
     _running: dict[str, _Running] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -236,7 +238,7 @@ class Fleet:
         for one in wave:
             if one.child is None:
                 continue
-            while one.child.exit_code() is None and time.monotonic() - began < one.part.stop_seconds:
+            while one.child.exit_code() is None and time.monotonic() - began < one.part.stop_seconds and not self.hurry:
                 time.sleep(0.02)
             if one.child.exit_code() is None:
                 self.say(f"{one.part.name} did not stop within {one.part.stop_seconds:g} s and is killed")
