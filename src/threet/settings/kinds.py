@@ -18,13 +18,18 @@ from pydantic_core import PydanticCustomError
 from threet.domain.values import symbol
 
 
+_PASSWORD_IN_URL = re.compile(r"://([^:/@\s]*):[^\s]*@")
+
+
 def refused(expected: str, found: object) -> PydanticCustomError:
     """The error of one value; ``expected`` is a noun with its article."""
     return PydanticCustomError("expected", "expected {expected}, was {found}", {"expected": expected, "found": _shown(found)})
 
 
 def _shown(found: object) -> str:
-    return "null" if found is None else str(found) if isinstance(found, int | float | Decimal) else repr(found)
+    if isinstance(found, int | float | Decimal) and not isinstance(found, bool):
+        return str(found)
+    return "null" if found is None else _PASSWORD_IN_URL.sub(r"://\1:***@", repr(found))
 
 
 def _number(cast: Callable[[Any], Any], expected: str, fits: Callable[[Any], bool]) -> BeforeValidator:
@@ -78,7 +83,10 @@ Usd = Annotated[Decimal, _number(Decimal, "an amount of USD above 0", lambda v: 
 Factor = Annotated[float, _number(float, "a number above 0", lambda v: v > 0)]
 Number = Annotated[float, _number(float, "a number", lambda v: True)]
 HttpUrl = Annotated[str, _text("an address that starts with http:// or https://", _is_http_url)]
-RedisUrl = Annotated[str, _text("an address that starts with redis:// or rediss://", lambda v: bool(re.match(r"rediss?://[^/]", v)))]
+RedisUrl = Annotated[
+    str,
+    _text("redis://HOST:PORT/NUMBER or rediss://... without a password", lambda v: bool(re.fullmatch(r"rediss?://[^/@]+(/\d*)?", v))),
+]
 DatabaseUrl = Annotated[
     str,
     _text(

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
-
 from tests.support.mariadb import MariaDb, running_mariadb
 from tests.support.settings import example_secrets, settings_with
+
 from threet.adapters.sql import SqlCycleStore, create_schema, make_engine
 from threet.adapters.sql.schema import _seed
 from threet.adapters.sql.tables import metadata

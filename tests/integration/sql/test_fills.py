@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.integration.sql.facts import BTC, ETH, NOON, fill, order, seconds
+
 from threet.adapters.sql import SqlCycleStore
 from threet.application.store import OrderRecord, RecordedFill
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine
-
 from tests.integration.sql.facts import BTC, ETH, NOON, order, seconds
+
 from threet.adapters.sql import SqlCycleStore
 from threet.adapters.sql.tables import leases
 from threet.application.store import IntentRefused, Lease, OrderRecord

@@ -8,8 +8,8 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine, func, select
-
 from tests.integration.sql.facts import ACCOUNT, BTC, ETH, NOON, decision, seconds, snapshot
+
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore
 from threet.adapters.sql.tables import balance_history, instruments, position_snapshots, products
 from threet.application.store import ServiceReport

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, delete
-
 from tests.integration.sql.facts import ACCOUNT
+
 from threet.adapters.sql import SqlCycleStore
 from threet.adapters.sql.tables import leases, platform_state
 

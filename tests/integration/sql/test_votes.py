@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, event, select
-
 from tests.integration.sql.facts import BTC, ETH, NOON, beat, run, seconds
+
 from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher
 from threet.adapters.sql.tables import runs
 from threet.application.facts import SymbolRuns, Votes
