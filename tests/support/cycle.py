@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 from sqlalchemy import Engine
-
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
+
 from threet.adapters.clock import SystemClock
 from threet.adapters.files import FileHalt
 from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, SqlSnapshotStore

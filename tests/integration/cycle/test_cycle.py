@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from tests.support.cycle import AGENT, BTC, ETH, MASTER, Desk, fund
 from tests.support.simulator import SimulatorProcess
+
 from threet.adapters.venue import CcxtTrading
 from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.store import ServiceReport
