@@ -14,8 +14,8 @@ if ! flock --nonblock 9; then
   flock 9
 fi
 
-# The folder is part of it, for the scripts in a virtual environment name it.
-fingerprint="$(cat requirements.lock pyproject.toml scripts/setup_venv.sh | sha256sum | cut -d ' ' -f 1) $PWD"
+# Of pyproject.toml what the installation looks at, not the tools' rules. The folder is part of it, for the scripts in a virtual environment name it.
+fingerprint="$({ sed '/^\[tool\.ruff\]/,$d' pyproject.toml; cat requirements.lock scripts/setup_venv.sh; } | sha256sum | cut -d ' ' -f 1) $PWD"
 
 runs() { "$venv/bin/python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 asked_for_another() { [ -n "${PYTHON:-}" ] && [ "$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" != "$1" ]; }
