@@ -4,8 +4,9 @@ SHELL := /bin/bash
 .PHONY: help demo test test-faults check fix deps lock bench clean venv
 
 BIN := .venv/bin
-# Tests run in two processes, a file never split between them: what a file starts (a MariaDB, a Redis), it starts once.
-PYTEST := $(BIN)/pytest -q -n 2 --dist loadfile
+PYTEST := $(BIN)/pytest -q
+# Two processes, a file never split between them: what a file starts (a MariaDB, a Redis), it starts once.
+PARALLEL := -n 2 --dist loadfile
 
 help: ## list the commands
 	@echo "3T, the Tactical Trend Trader"
@@ -21,11 +22,12 @@ demo: venv ## the whole platform against a simulated exchange, until Ctrl-C
 test: venv ## check, and every test that needs no container and no fault loop
 	@scripts/system_packages.sh --if-missing
 	@$(MAKE) --no-print-directory check
-	$(PYTEST) -m "not faults" $(ARGS)
+	$(PYTEST) $(PARALLEL) -m "not faults and not alone"
+	$(PYTEST) -m "not faults and alone"
 
 test-faults: venv ## crash and fault loops, kills, a short soak
 	@scripts/system_packages.sh --if-missing
-	$(BIN)/pytest -q -m faults $(ARGS)
+	$(PYTEST) -m faults
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""What holds for every test: unit tests open no socket, and Hypothesis does not count milliseconds on a busy machine."""
+"""What holds for every test: unit tests open no socket, e2e tests run alone, Hypothesis does not count milliseconds on a busy machine."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 UNIT_TESTS = Path(__file__).parent / "unit"
+E2E_TESTS = Path(__file__).parent / "e2e"
 
 settings.register_profile("3t", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("3t")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if E2E_TESTS in item.path.parents:
+            item.add_marker(pytest.mark.alone)
 
 
 @pytest.fixture(autouse=True)
