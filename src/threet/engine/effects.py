@@ -27,11 +27,6 @@ class Effects:
     states: list[Records] = field(default_factory=list)
     ended: list[RunImage] = field(default_factory=list)
     started: list[RunSpec] = field(default_factory=list)
-    ignored: list[str] = field(default_factory=list)
-
-    @property
-    def votes_may_have_changed(self) -> bool:
-        return bool(self.states or self.ended or self.entries)
 
 
 def joined(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:

@@ -62,10 +62,8 @@ class Engine:
         """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time."""
         effects, market, runs = Effects(), self.market, self.runs
         self.market_ms = max(self.market_ms, market_ms)
-        known = [symbol for symbol in marks if symbol in market.index and 0 < marks[symbol] < np.inf]
-        effects.ignored.extend(f"price of {s}: {marks[s]}" for s in marks if s in market.index and s not in known)
-        rows = [market.index[symbol] for symbol in known]
-        market.marks[rows] = [marks[symbol] for symbol in known]
+        rows = [market.add(symbol) for symbol in marks]
+        market.marks[rows] = list(marks.values())
         priced = np.zeros(len(market.names), dtype=np.bool_)
         priced[rows] = True
         slots = np.flatnonzero(runs.active & priced[runs.symbol]) if rows else np.zeros(0, dtype=np.intp)
@@ -74,7 +72,7 @@ class Engine:
         self._end(slots[pnl <= -runs.max_loss[slots]], "loss", effects)
         self._end(slots[(pnl >= runs.target[slots]) & runs.active[slots]], "target", effects)
         self._end(slots[(self.market_ms >= runs.ends_ms[slots]) & runs.active[slots]], "duration", effects)
-        self._fill(known, effects)
+        self._fill(marks, effects)
         return effects
 
     def on_candles(self, closed: Mapping[str, Sequence[CandleRow]]) -> Effects:
@@ -83,7 +81,7 @@ class Engine:
         Of several candles at once only the newest decides: a trade at a bar that is long past would be fiction.
         """
         effects = Effects()
-        new = [s for s, candles in closed.items() if s in self.market.index and self.market.append(s, candles)]
+        new = [symbol for symbol, candles in closed.items() if self.market.append(symbol, candles)]
         decided = [symbol for symbol in new if self.market.is_warm(symbol)]
         rows = [self.market.index[symbol] for symbol in decided]
         row_in_call = np.full(len(self.market.names), -1, dtype=np.int64)

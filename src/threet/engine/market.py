@@ -13,7 +13,7 @@ from threet.engine.types import Floats, Ints
 CandleRow = tuple[float, float, float, float, float, float]
 """open time in ms, open, high, low, close, volume: of one closed candle."""
 
-_COLUMNS = 6
+CANDLE_COLUMNS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Market:
         self.index: dict[str, int] = {}
         self.marks: Floats = np.zeros(0)
         self.counts: Ints = np.zeros(0, dtype=np.int64)
-        self._windows: Floats = np.zeros((0, warmup_bars, _COLUMNS))
+        self._windows: Floats = np.zeros((0, warmup_bars, CANDLE_COLUMNS))
         self.gaps = 0
 
     def add(self, symbol: str) -> int:
@@ -44,7 +44,7 @@ class Market:
             self.names.append(symbol)
             self.marks = np.append(self.marks, np.nan)
             self.counts = np.append(self.counts, 0)
-            self._windows = np.concatenate([self._windows, np.zeros((1, self.warmup_bars, _COLUMNS))])
+            self._windows = np.concatenate([self._windows, np.zeros((1, self.warmup_bars, CANDLE_COLUMNS))])
         return self.index[symbol]
 
     def append(self, symbol: str, candles: Sequence[CandleRow]) -> int:
@@ -79,7 +79,7 @@ class Market:
 
     def bars(self, rows: Sequence[int]) -> Bars:
         picked = self._windows[list(rows)]
-        return Bars(*(picked[:, :, column] for column in range(1, _COLUMNS)))
+        return Bars(*(picked[:, :, column] for column in range(1, CANDLE_COLUMNS)))
 
     def saved(self, symbol: str) -> SymbolMarket:
         row = self.index[symbol]

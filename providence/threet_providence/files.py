@@ -1,0 +1,57 @@
+"""Where things lie under ``saved_runs/``, and how a file comes to be there whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders of one shard. Several shards may share the root: files name run ids and shards."""
+
+    root: Path
+
+    @property
+    def ending(self) -> Path:
+        """Finished runs whose row was not published yet."""
+        return self.root / "ending"
+
+    @property
+    def ended(self) -> Path:
+        return self.root / "ended"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    def make(self) -> None:
+        for folder in (self.root, self.ending, self.ended, self.quarantine):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, run_id: str) -> Path:
+        return self.root / run_name(run_id)
+
+
+def run_name(run_id: str) -> str:
+    return f"run_{run_id}.json"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Temporary file, fsync, rename. The folder is synced by the caller, once for all files of a round."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes renames and removals in ``folder`` durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,122 @@
+"""The journal of one shard: append-only segments of framed records, one fsync per record. See docs/providence.md.
+
+A segment's name holds the shard, the number of shards and the tick of its base. Each record is framed by a magic word, its length
+and its CRC-32, so that a record that was torn by a kill is seen and cut.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from threet_providence.codec import RecordError, decode, encode
+from threet_providence.files import sync_folder, write_whole
+from threet_providence.steps import BaseRecord, TickRecord
+
+_FRAME = struct.Struct("<4sII")
+_MAGIC = b"3TJ1"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """What one file of the journal holds. ``damage`` is None, or what follows the last good record at ``good_bytes``."""
+
+    path: Path
+    base: BaseRecord
+    ticks: tuple[TickRecord, ...]
+    good_bytes: int
+    damage: str | None
+
+
+class JournalError(Exception):
+    """A journal that cannot be gone on with; says file, what was found, and the cure."""
+
+
+def frame(record: TickRecord | BaseRecord) -> bytes:
+    payload = encode(record)
+    return _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+def segment_paths(folder: Path, shard: int, shards: int) -> list[Path]:
+    """The shard's segments, the oldest first."""
+    return sorted(folder.glob(f"journal-{shard}-of-{shards}-*.3tj"))
+
+
+def other_layouts(folder: Path, shards: int) -> list[Path]:
+    """Segments that were written with another number of shards."""
+    return sorted(path for path in folder.glob("journal-*-of-*.3tj") if path.name.split("-")[3] != str(shards))
+
+
+def read_segment(path: Path) -> Segment:
+    """Raises JournalError where not even the base can be read."""
+    data = path.read_bytes()
+    records, good, damage = [], 0, None
+    try:
+        for record, end in _records(data):
+            records.append(record)
+            good = end
+    except RecordError as error:
+        damage = str(error)
+    if not records or not isinstance(records[0], BaseRecord):
+        raise JournalError(f"{path}: expected a base record, found {damage or 'none'}")
+    return Segment(path, records[0], tuple(r for r in records[1:] if isinstance(r, TickRecord)), good, damage)
+
+
+def _records(data: bytes) -> Iterator[tuple[TickRecord | BaseRecord, int]]:
+    at = 0
+    while at < len(data):
+        if at + _FRAME.size > len(data):
+            raise RecordError(f"{len(data) - at} bytes of a torn frame at byte {at}")
+        magic, length, checksum = _FRAME.unpack_from(data, at)
+        payload = data[at + _FRAME.size : at + _FRAME.size + length]
+        if magic != _MAGIC or len(payload) != length or zlib.crc32(payload) != checksum:
+            raise RecordError(f"a torn or damaged record at byte {at} of {len(data)}")
+        yield decode(payload), at + _FRAME.size + length
+        at += _FRAME.size + length
+
+
+class Journal:
+    """The writing end. ``append`` returns when the record is on the disk."""
+
+    def __init__(self, folder: Path, shard: int, shards: int) -> None:
+        self._folder, self._shard, self._shards = folder, shard, shards
+        self._file: BinaryIO | None = None
+
+    def begin_segment(self, base: BaseRecord) -> Path:
+        """A new segment, whole with its base or not there at all; later records go to it."""
+        path = self._folder / f"journal-{self._shard}-of-{self._shards}-{base.tick:012d}.3tj"
+        write_whole(path, frame(base))
+        sync_folder(self._folder)
+        self.close()
+        self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - stays open for the records
+        return path
+
+    def append(self, record: TickRecord) -> None:
+        if self._file is None:
+            raise JournalError("expected a segment to be begun before a record is appended")
+        data = frame(record)
+        if self._file.write(data) != len(data):
+            raise OSError(f"{self._file.name}: the disk took a part of a record only")
+        os.fdatasync(self._file.fileno())
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def cut(segment: Segment, quarantine: Path) -> int:
+    """Cuts what follows the last good record and keeps it in ``quarantine``; returns how many bytes."""
+    data = segment.path.read_bytes()
+    rest = data[segment.good_bytes :]
+    write_whole(quarantine / f"{segment.path.name}.cut-at-{segment.good_bytes}", rest)
+    sync_folder(quarantine)
+    with open(segment.path, "r+b") as file:
+        file.truncate(segment.good_bytes)
+        os.fsync(file.fileno())
+    return len(rest)

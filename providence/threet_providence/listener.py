@@ -1,0 +1,51 @@
+"""The price listener: reads the streams in their one order and hands batches to the strategy loop. Where Redis is away it waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from queue import Full, Queue
+from threading import Event
+
+from threet.adapters.market_feed import FeedAway, FeedBatch, MarketFeed
+from threet_providence.messages import Message
+from threet_providence.outages import Outage
+
+log = logging.getLogger("providence.listener")
+_RETRY_SECONDS = 1.0
+_PUT_SECONDS = 0.5
+
+
+class PriceListener:
+    """``ids`` are the last entries consumed, None for a shard that never read. Reads nothing before ``may_begin``."""
+
+    def __init__(self, feed: MarketFeed, inbox: Queue[Message], ids: Mapping[str, str] | None, may_begin: Event, stop: Event) -> None:
+        self._feed, self._inbox, self._ids, self._may_begin, self._stop = feed, inbox, ids, may_begin, stop
+        self._outage = Outage(log, "redis")
+
+    def run(self) -> None:
+        while not self._stop.is_set() and not self._may_begin.wait(_PUT_SECONDS):
+            pass
+        seeking = True
+        while not self._stop.is_set():
+            try:
+                if seeking:
+                    self._feed.seek(self._feed.start_ids() if self._ids is None else self._ids)
+                    seeking = False
+                batch = self._feed.read()
+            except FeedAway as error:
+                self._outage.began(str(error))
+                self._stop.wait(_RETRY_SECONDS)
+                continue
+            self._outage.ended()
+            if batch.entries or batch.caught_up:
+                self._hand_over(batch)
+
+    def _hand_over(self, batch: FeedBatch) -> None:
+        """Waits for a place in the inbox: what is not handed over was not consumed, and is read again after a restart."""
+        while not self._stop.is_set():
+            try:
+                self._inbox.put(batch, timeout=_PUT_SECONDS)
+            except Full:
+                continue
+            return

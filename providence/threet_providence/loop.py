@@ -1,0 +1,206 @@
+"""The strategy loop: the single owner of the engine. What a tick changed is on the disk before anybody else sees it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from queue import Queue
+
+import numpy as np
+
+from threet.adapters.market_feed import BadEntry, CandlesEntry, FeedBatch, FeedEntry, PricesEntry
+from threet.engine.effects import Effects
+from threet.engine.engine import Engine
+from threet.engine.market import CandleRow
+from threet.engine.runs import RunImage
+from threet_providence.freshness import CandleAges
+from threet_providence.journal import Journal
+from threet_providence.messages import Message, ProductsRead, Round, RoundRequest, Stop, SymbolView, View, ViewRequest
+from threet_providence.steps import BaseRecord, Changes, Step, TickRecord, changes_of
+
+log = logging.getLogger("providence.loop")
+
+
+class StrategyLoop:
+    """Takes one message after the other from ``inbox``. ``on_votes`` is called after a tick that may have changed votes or directions."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        ids: dict[str, str],
+        ages: CandleAges,
+        interval: str,
+        on_votes: Callable[[], None],
+    ) -> None:
+        self.inbox: Queue[Message] = Queue(maxsize=64)
+        self._engine, self._journal, self._ids, self._ages, self._interval = engine, journal, dict(ids), ages, interval
+        self._on_votes = on_votes
+        self._caught_up = False
+        self._waiting: list[ViewRequest] = []
+        self._ended_for_files: list[RunImage] = []
+        self._ended_for_rows: list[RunImage] = []
+        self.ticks = 0
+        self.trades = 0
+        self.started = 0
+        self.ended = 0
+
+    def begin(self, ended_before: Sequence[RunImage]) -> None:
+        """The first segment of this process; ``ended_before`` are ended runs whose last file was not written yet."""
+        self._ended_for_files.extend(ended_before)
+        self._ended_for_rows.extend(ended_before)
+        self._journal.begin_segment(self._base())
+
+    def run(self) -> None:
+        while not isinstance(message := self.inbox.get(), Stop):
+            self.take(message)
+
+    def take(self, message: Message) -> None:
+        match message:
+            case FeedBatch():
+                self._take_batch(message)
+            case ProductsRead():
+                self._take_products(message.symbols)
+            case ViewRequest():
+                self._waiting.append(message)
+            case RoundRequest():
+                message.answer.set_result(self._round())
+        self._answer_views()
+
+    def _take_batch(self, batch: FeedBatch) -> None:
+        self._caught_up = batch.caught_up
+        if batch.entries:
+            self._engine.tick += 1
+            self._commit([self._step(group) for group in grouped(batch.entries, self._interval)])
+
+    def _take_products(self, symbols: tuple[str, ...]) -> None:
+        if tuple(sorted(symbols)) == self._engine.products:
+            return
+        log.info("products: %s", ", ".join(sorted(symbols)) or "none")
+        self._engine.tick += 1
+        effects = self._engine.on_products(symbols)
+        self._count(effects)
+        self._commit([Step(kind="products", products=self._engine.products, changes=self._changes(effects))])
+
+    def _step(self, group: Sequence[FeedEntry]) -> Step:
+        first = group[0]
+        ids = tuple((_stream(entry), entry.id) for entry in group)
+        if isinstance(first, PricesEntry):
+            effects = self._engine.on_prices(first.marks, first.market_time_ms)
+            self._count(effects)
+            return Step(kind="prices", ids=ids, market_ms=first.market_time_ms, marks=first.marks, changes=self._changes(effects))
+        candles: dict[str, tuple[CandleRow, ...]] = {
+            e.symbol: e.candles for e in group if isinstance(e, CandlesEntry) and e.interval == self._interval
+        }
+        for entry in group:
+            if isinstance(entry, BadEntry):
+                log.warning("stream %s, entry %s passed over: %s", entry.stream, entry.id, entry.reason)
+        effects = self._engine.on_candles(candles)
+        self._ages.arrived(candles)
+        self._count(effects)
+        return Step(kind="candles", ids=ids, candles=candles, changes=self._changes(effects))
+
+    def _changes(self, effects: Effects) -> Changes:
+        return changes_of(effects, self._engine.state_width)
+
+    def _count(self, effects: Effects) -> None:
+        self._ended_for_files.extend(effects.ended)
+        self._ended_for_rows.extend(effects.ended)
+        self.trades += sum(map(len, effects.entries))
+        self.started += len(effects.started)
+        self.ended += len(effects.ended)
+
+    def _commit(self, steps: Sequence[Step]) -> None:
+        self._journal.append(TickRecord(self._engine.tick, tuple(steps)))
+        for step in steps:
+            self._ids.update(step.ids)
+        self.ticks += 1
+        if any(step.changes for step in steps):
+            self._on_votes()
+
+    def _round(self) -> Round:
+        """Images of what changed, and a new segment from here on."""
+        engine, runs = self._engine, self._engine.runs
+        slots = np.flatnonzero(runs.dirty & runs.active).tolist()
+        images = tuple(engine.image(slot) for slot in slots)
+        runs.dirty[slots] = False
+        ended, self._ended_for_files = tuple(self._ended_for_files), []
+        self._journal.begin_segment(self._base())
+        return Round(engine.tick, images, ended)
+
+    def _base(self) -> BaseRecord:
+        engine = self._engine
+        specs = [engine.runs.spec(slot) for slot in np.flatnonzero(engine.runs.active).tolist()]
+        return BaseRecord(
+            tick=engine.tick,
+            seed=engine.rules.population.seed,
+            interval_ms=engine.rules.interval_ms,
+            market_ms=engine.market_ms,
+            ids=dict(self._ids),
+            products=engine.products,
+            next_number=dict(engine.next_number),
+            runs=tuple((spec.id, spec.symbol, spec.strategy) for spec in specs),
+            markets={symbol: engine.market.saved(symbol) for symbol in engine.market.names},
+        )
+
+    def _answer_views(self) -> None:
+        """Only where nothing more is waiting: votes of half-read streams are old ones."""
+        if self._caught_up and self._waiting and self.inbox.empty():
+            view = self._view()
+            for request in self._waiting:
+                request.answer.set_result(view)
+            self._waiting.clear()
+
+    def _view(self) -> View:
+        engine, runs = self._engine, self._engine.runs
+        slots = np.flatnonzero(runs.active)
+        ended, self._ended_for_rows = tuple(self._ended_for_rows), []
+        return View(
+            tick=engine.tick,
+            market_ms=engine.market_ms,
+            specs=tuple(runs.spec(slot) for slot in slots.tolist()),
+            live_pnl=runs.live_pnl[slots].copy(),
+            direction=np.sign(runs.size[slots]).astype(np.int64),
+            votes=runs.votes[slots].copy(),
+            ended=ended,
+            by_symbol={symbol: self._symbol_view(symbol) for symbol in engine.market.names},
+        )
+
+    def _symbol_view(self, symbol: str) -> SymbolView:
+        """Warm: the window is full and fresh, and some run is old enough that it could vote."""
+        engine, runs = self._engine, self._engine.runs
+        mine = runs.active & (runs.symbol == engine.market.index[symbol])
+        close_ms = engine.market.newest_close_ms(symbol)
+        ripe = bool(mine.any()) and engine.market_ms - int(runs.started_ms[mine].min()) > engine.rules.votes.min_age_ms
+        fresh = close_ms is not None and self._ages.is_fresh(symbol, behind_ms=engine.market_ms - close_ms)
+        return SymbolView(warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=int(mine.sum()), candle_close_ms=close_ms)
+
+
+def grouped(entries: Sequence[FeedEntry], interval: str) -> Iterator[list[FeedEntry]]:
+    """Each prices entry by itself; candles of different symbols that follow each other together."""
+    group: list[FeedEntry] = []
+    symbols: set[str] = set()
+    for entry in entries:
+        symbol = entry.symbol if isinstance(entry, CandlesEntry) and entry.interval == interval else ""
+        alone = isinstance(entry, PricesEntry)
+        if group and (alone or symbol in symbols):
+            yield group
+            group, symbols = [], set()
+        group.append(entry)
+        if symbol:
+            symbols.add(symbol)
+        if alone:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+def _stream(entry: FeedEntry) -> str:
+    match entry:
+        case PricesEntry():
+            return "prices"
+        case CandlesEntry():
+            return "candles"
+        case BadEntry():
+            return entry.stream

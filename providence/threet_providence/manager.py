@@ -1,0 +1,144 @@
+"""The manager of one shard: puts the parts together, starts the controllers, stops them in order."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from threading import Event
+
+from threet.adapters.clock import SystemClock
+from threet.adapters.market_feed import MarketFeed
+from threet.adapters.redis.client import make_redis
+from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, make_engine
+from threet.application.store import ServiceReport
+from threet.engine.engine import Engine
+from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
+from threet_providence.crew import Crew
+from threet_providence.files import Folders
+from threet_providence.freshness import CandleAges
+from threet_providence.journal import Journal
+from threet_providence.listener import PriceListener
+from threet_providence.lock import ShardLock
+from threet_providence.loop import StrategyLoop
+from threet_providence.messages import Stop
+from threet_providence.publisher import Publisher, PublisherRules
+from threet_providence.resume import Resume, Resumption
+from threet_providence.rules import engine_rules, interval_ms
+from threet_providence.summary import Summary
+from threet_providence.writer import SnapshotWriter
+
+log = logging.getLogger("providence")
+_JOIN_SECONDS = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    loop: StrategyLoop
+    listener: PriceListener
+    writer: SnapshotWriter
+    publisher: Publisher
+    summary: Summary
+
+
+class Manager:
+    """``run`` returns the exit code: 0 after ``stop`` was set from outside, 1 where a thread died."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, shard: int) -> None:
+        self.stop = Event()
+        self._settings, self._secrets, self._shard = settings, secrets, shard
+        self._clock = SystemClock()
+        self._folders = Folders(settings.path(settings.providence.saved_runs))
+
+    def run(self) -> int:
+        """Raises ShardTaken, JournalError, SettingsError, OSError before anything is started."""
+        rules = engine_rules(self._settings, self._shard)
+        self._folders.make()
+        lock = ShardLock(self._folders.root, self._shard, self._settings.providence.shards)
+        lock.take(self._clock.now())
+        try:
+            return self._manage(Engine(rules))
+        finally:
+            lock.release()
+
+    def _manage(self, engine: Engine) -> int:
+        found = Resume(self._folders, self._shard, self._settings.providence.shards, engine, self._clock.now).run()
+        tell(found)
+        parts = self._parts(engine, found)
+        parts.loop.begin(found.to_save)
+        crew = Crew(self.stop)
+        crew.start("strategy-loop", parts.loop.run)
+        crew.start("publisher", parts.publisher.run)
+        crew.start("snapshot-writer", parts.writer.run)
+        crew.start("price-listener", parts.listener.run)
+        while not self.stop.wait(self._settings.providence.publish_interval_seconds):
+            parts.summary.tell_now_and_then()
+        if crew.failure is not None:
+            log.critical("stopping, since %s", crew.failure)
+            return 1
+        return self._end(parts, crew)
+
+    def _end(self, parts: _Parts, crew: Crew) -> int:
+        """What was read is finished, then a last round of snapshots and a last publication."""
+        parts.publisher.wake.set()
+        late = [name for name in ("price-listener", "snapshot-writer", "publisher") if not crew.join(name, _JOIN_SECONDS)]
+        if "snapshot-writer" not in late:
+            parts.writer.write_round()
+        if "publisher" not in late:
+            crew.start("last-publication", parts.publisher.once)
+            late += [] if crew.join("last-publication", _JOIN_SECONDS) else ["last-publication"]
+        parts.loop.inbox.put(Stop())
+        late += [] if crew.join("strategy-loop", _JOIN_SECONDS) else ["strategy-loop"]
+        parts.summary.tell()
+        if late:
+            log.warning("%s did not end in time; the journal holds everything", ", ".join(late))
+        if crew.failure or "snapshot-writer" in late or "strategy-loop" in late:
+            log.error("stopped without a last round of snapshots: %s", crew.failure or "too late")
+            return 1
+        log.info("stopped; all runs are saved")
+        return 0
+
+    def _parts(self, engine: Engine, found: Resumption) -> _Parts:
+        told, shard = self._settings.providence, self._shard
+        wake = Event()
+        patience = 2 * self._settings.schedule.update_candles_seconds + self._settings.exchange.request_timeout_seconds
+        ages = CandleAges(self._clock.monotonic, interval_ms(told.candle_interval), patience)
+        journal = Journal(self._folders.root, shard, told.shards)
+        loop = StrategyLoop(engine, journal, found.ids, ages, told.candle_interval, wake.set)
+        writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop)
+        database = make_engine(self._settings, self._secrets)
+        store = SqlCycleStore(database)
+        publisher = Publisher(
+            PublisherRules(shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds),
+            SqlRunsPublisher(database),
+            SqlProducts(database),
+            lambda: store.report_service(self._report()),
+            self._folders,
+            self._clock,
+            loop.inbox,
+            writer.published,
+            wake,
+            self.stop,
+        )
+        publisher.begin(found.quarantined)
+        feed = MarketFeed(make_redis(self._settings, self._secrets), block_seconds=self._settings.redis.socket_timeout_seconds / 3)
+        if not found.is_cold:
+            publisher.products_known.set()
+        listener = PriceListener(feed, loop.inbox, None if found.is_cold else found.ids, publisher.products_known, self.stop)
+        return _Parts(loop, listener, writer, publisher, Summary(loop, engine, self._clock))
+
+    def _report(self) -> ServiceReport:
+        return ServiceReport(f"providence-{self._shard}", self._settings.config_hash, CONTRACT_VERSION, build_id(), self._clock.now())
+
+
+def tell(found: Resumption) -> None:
+    """What a person would like to read at a start."""
+    for note in found.notes:
+        log.warning("%s", note)
+    for lost in found.quarantined:
+        log.error("run %s of %s is quarantined: %s", lost.run_id, lost.symbol or "an unknown symbol", lost.reason)
+    if found.is_cold:
+        log.info("a new population: nothing was saved here before")
+    else:
+        log.info(
+            "resumed %d runs, %d quarantined, %d ticks of journal replayed", found.resumed, len(found.quarantined), found.ticks_replayed
+        )

@@ -1,0 +1,66 @@
+"""What the threads say to the strategy loop, the single owner of the engine. Requests carry a Future for the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from threet.adapters.market_feed import FeedBatch
+from threet.engine.runs import RunImage, RunSpec
+from threet.engine.types import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class ProductsRead:
+    symbols: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What the snapshot writer is to write: runs that changed, runs that ended. Afterwards segments older than ``tick`` may go."""
+
+    tick: int
+    images: tuple[RunImage, ...]
+    ended: tuple[RunImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolView:
+    """One symbol for the heartbeat; ``candle_close_ms`` is market time."""
+
+    warm: bool
+    active_runs: int
+    candle_close_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Copies of the columns at the end of a tick that is on the disk, for the publisher."""
+
+    tick: int
+    market_ms: int
+    specs: tuple[RunSpec, ...]
+    live_pnl: Floats
+    direction: Ints
+    votes: Bools
+    ended: tuple[RunImage, ...]
+    by_symbol: Mapping[str, SymbolView]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRequest:
+    answer: Future[View] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRequest:
+    answer: Future[Round] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The last message."""
+
+
+Message = FeedBatch | ProductsRead | ViewRequest | RoundRequest | Stop

@@ -1,0 +1,192 @@
+"""The publisher: the thread that talks to the database. It shows the latest state and brings the list of products.
+
+While the database is away the runs go on; afterwards the latest state is published, not what was in between. What waits meanwhile is
+bounded: of active runs nothing waits, of ended ones a part, and the rest is read again from their files.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import TimeoutError as AnswerLate
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from queue import Full, Queue, SimpleQueue
+from threading import Event
+from typing import Protocol
+
+from threet.adapters.sql.errors import DatabaseError
+from threet.application.facts import RunRow, ShardHeartbeat
+from threet.application.ports import Clock, Products
+from threet.engine.runs import RunImage
+from threet_providence import rows, snapshots
+from threet_providence.files import Folders
+from threet_providence.messages import Message, ProductsRead, View, ViewRequest
+from threet_providence.outages import Outage
+from threet_providence.quarantine import Quarantined, per_symbol, put_aside
+
+log = logging.getLogger("providence.publisher")
+_MOST_WAITING = 5_000
+
+
+class RunsTable(Protocol):
+    """The port RunsPublisher, and what a restart needs besides."""
+
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None: ...
+
+    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherRules:
+    shard: int
+    shards: int
+    seed: int
+    publish_seconds: float
+    products_seconds: float
+
+
+class Publisher:
+    """``report`` tells the database which build and config this process runs; ``published`` takes the ids of ended runs once committed."""
+
+    def __init__(
+        self,
+        rules: PublisherRules,
+        table: RunsTable,
+        products: Products,
+        report: Callable[[], None],
+        folders: Folders,
+        clock: Clock,
+        inbox: Queue[Message],
+        published: SimpleQueue[str],
+        wake: Event,
+        stop: Event,
+    ) -> None:
+        self.wake = wake
+        self.products_known = Event()
+        self._rules, self._table, self._products, self._report = rules, table, products, report
+        self._folders, self._clock, self._inbox, self._published, self._stop = folders, clock, inbox, published, stop
+        self._outage = Outage(log, "database")
+        self._request: ViewRequest | None = None
+        self._shown: dict[str, rows.RowFacts] = {}
+        self._ended: dict[str, RunRow] = {}
+        self._quarantined: dict[str, RunRow] = {}
+        self._in_quarantine: Counter[str] = Counter()
+        self._files_wait = True
+        self._retired = False
+        self._products_due = 0.0
+
+    def begin(self, quarantined: Sequence[Quarantined]) -> None:
+        """What a resumption quarantined; a run whose symbol nobody knows gets no row."""
+        now = self._clock.now()
+        self._quarantined = {q.run_id: rows.quarantined_row(q, self._rules.shard, now) for q in quarantined if q.symbol}
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            self.once()
+            self.wake.wait(self._rules.publish_seconds)
+            self.wake.clear()
+
+    def once(self) -> None:
+        try:
+            self._read_products()
+            self._publish()
+        except DatabaseError as error:
+            self._outage.began(f"{type(error).__name__}: {error}")
+
+    def _read_products(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._products_due:
+            return
+        symbols = tuple(product.symbol for product in self._products.all())
+        self._report()
+        self._put(ProductsRead(symbols))
+        self._in_quarantine = per_symbol(self._folders.quarantine)  # a person may have cleared it
+        self._products_due = now + self._rules.products_seconds
+
+    def _put(self, message: Message) -> None:
+        try:
+            self._inbox.put(message, timeout=self._rules.publish_seconds)
+        except Full:
+            return  # the loop is busy catching up: asked again next time
+        if isinstance(message, ProductsRead):
+            self.products_known.set()
+
+    def _publish(self) -> None:
+        view = self._take_view()
+        if view is None:
+            return
+        for image in view.ended:
+            self._keep_ended(image.spec.id, rows.ended_row(image, self._rules.shard))
+        if self._files_wait and not self._ended:
+            self._read_waiting_files()
+        now = self._clock.now()
+        changed, facts = self._changed(view)
+        beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
+        if not self._retired:
+            self._retire(view, now)
+        self._table.publish([*changed, *self._quarantined.values(), *self._ended.values()], beat)
+        self._outage.ended()
+        self._shown = facts
+        for run_id in self._ended:
+            self._published.put(run_id)
+        self._ended, self._quarantined = {}, {}
+
+    def _take_view(self) -> View | None:
+        """None where the loop does not answer in time; the same request is then waited for again."""
+        if self._request is None:
+            request = ViewRequest()
+            try:
+                self._inbox.put(request, timeout=self._rules.publish_seconds)
+            except Full:
+                return None
+            self._request = request
+        try:
+            view = self._request.answer.result(timeout=self._rules.publish_seconds)
+        except AnswerLate:
+            return None
+        self._request = None
+        return view
+
+    def _changed(self, view: View) -> tuple[list[RunRow], dict[str, rows.RowFacts]]:
+        facts = {spec.id: now for spec, now in rows.row_facts(view)}
+        changed = [rows.active_row(spec, now, self._rules.shard) for spec, now in rows.row_facts(view) if self._shown.get(spec.id) != now]
+        return changed, facts
+
+    def _retire(self, view: View, now: datetime) -> None:
+        """Rows of runs that this shard does not know (its files were lost) must not go on voting."""
+        known = [*(spec.id for spec in view.specs), *self._ended, *self._quarantined]
+        retired = self._table.retire_absent(self._rules.shard, known, now)
+        self._retired = True
+        if retired:
+            log.warning("%d runs of the database are in no file of %s: ended there", retired, self._folders.root)
+
+    def _keep_ended(self, run_id: str, row: RunRow) -> None:
+        if len(self._ended) >= _MOST_WAITING:
+            self._files_wait = True  # its file lies in ending/ and is read when there is room
+        else:
+            self._ended[run_id] = row
+
+    def _read_waiting_files(self) -> None:
+        """Ended runs whose row was not published: of this or of an earlier process."""
+        self._files_wait = False
+        for path in sorted(self._folders.ending.glob("run_*.json")):
+            image = self._load(path)
+            if image is not None:
+                self._keep_ended(image.spec.id, rows.ended_row(image, self._rules.shard))
+            if self._files_wait:
+                return
+
+    def _load(self, path: Path) -> RunImage | None:
+        try:
+            return snapshots.load(path)[0]
+        except FileNotFoundError:
+            return None  # archived a moment ago
+        except snapshots.SnapshotError as error:
+            run_id = path.name.removeprefix("run_").removesuffix(".json")
+            found = Quarantined(run_id, *snapshots.named_in(path), str(error))
+            put_aside(self._folders.quarantine, found, path, self._clock.now())
+            log.warning("%s: quarantined: %s", path.name, error)
+            return None

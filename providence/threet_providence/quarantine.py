@@ -1,0 +1,49 @@
+"""Files that failed their check: moved aside with the reason beside them, never deleted, and counted per symbol."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from threet_providence.files import sync_folder, write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A run that could not be resumed. ``symbol`` and ``strategy`` are empty where nothing readable says them."""
+
+    run_id: str
+    symbol: str
+    strategy: str
+    reason: str
+
+
+def put_aside(quarantine: Path, found: Quarantined, file: Path | None, now: datetime) -> None:
+    """Moves ``file`` (None: it is missing) into the quarantine; the reason goes there first."""
+    note = {"run_id": found.run_id, "symbol": found.symbol, "strategy": found.strategy, "reason": found.reason, "at": now.isoformat()}
+    name = file.name if file is not None else f"run_{found.run_id}.json"
+    write_whole(quarantine / f"{name}.reason.json", json.dumps(note, indent=2).encode() + b"\n")
+    if file is not None:
+        os.replace(file, quarantine / name)
+    sync_folder(quarantine)
+
+
+def notes(quarantine: Path) -> list[Quarantined]:
+    """What lies in the quarantine now; an unreadable note counts, without a symbol."""
+    return [_note(path) for path in sorted(quarantine.glob("run_*.reason.json"))]
+
+
+def _note(path: Path) -> Quarantined:
+    try:
+        note = json.loads(path.read_bytes())
+        return Quarantined(str(note["run_id"]), str(note["symbol"]), str(note["strategy"]), str(note["reason"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Quarantined("", "", "", f"{path}: {error}")
+
+
+def per_symbol(quarantine: Path) -> Counter[str]:
+    return Counter(note.symbol for note in notes(quarantine))

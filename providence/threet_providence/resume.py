@@ -1,0 +1,171 @@
+"""From the files of a shard to a running engine: snapshots, checked by replay, then the journal's tail, then the latest prices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from threet.engine.engine import Engine
+from threet.engine.population import shard_of
+from threet.engine.runs import ACTIVE, ENDED, RunImage
+from threet_providence import snapshots
+from threet_providence.files import Folders, run_name
+from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
+from threet_providence.quarantine import Quarantined, put_aside
+from threet_providence.replay import Replay, ReplayedRun
+
+
+@dataclass(slots=True)
+class Resumption:
+    """What was found. ``to_save``: ended runs whose last file is not written yet; ``notes``: what a person should read."""
+
+    resumed: int = 0
+    ticks_replayed: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
+    is_cold: bool = True  # nothing was there: begin at the streams' beginning
+    quarantined: list[Quarantined] = field(default_factory=list)
+    to_save: list[RunImage] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class Resume:
+    """One attempt, under the shard's lock. ``now`` stamps what goes into the quarantine."""
+
+    def __init__(self, folders: Folders, shard: int, shards: int, engine: Engine, now: Callable[[], datetime]) -> None:
+        self._folders, self._shard, self._shards = folders, shard, shards
+        self._engine, self._now = engine, now
+        self._found = Resumption()
+        self._settled: set[str] = set()
+        self._known: dict[str, tuple[str, str]] = {}  # id → (symbol, strategy), from the journal's bases
+
+    def run(self) -> Resumption:
+        """Raises JournalError where the journal cannot be gone on with."""
+        self._refuse_other_layouts()
+        segments = self._segments()
+        self._found.is_cold = not segments
+        self._known = {run_id: (symbol, strategy) for s in segments for run_id, symbol, strategy in s.base.runs}
+        replay = Replay(self._engine.market, {s.name: s for s in self._engine.strategies}, self._snapshots(), self._settled)
+        for number, segment in enumerate(segments):
+            self._take(segment, replay, first=number == 0)
+        self._check_ends(segments, replay)
+        self._hand_over(replay)
+        return self._found
+
+    def _refuse_other_layouts(self) -> None:
+        others = other_layouts(self._folders.root, self._shards)
+        if others:
+            raise JournalError(
+                f"{others[0]}: expected journals of {self._shards} shards, found another number; "
+                "set providence.shards back to it: its journal holds the latest trades of the runs"
+            )
+
+    def _segments(self) -> list[Segment]:
+        segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]
+        for segment in segments:
+            if segment.damage is not None:
+                self._found.notes.append(f"{segment.path.name}: {segment.damage}; {self._cut(segment)}")
+        return segments
+
+    def _cut(self, segment: Segment) -> str:
+        return f"cut {cut(segment, self._folders.quarantine)} bytes after the last good record, kept in {self._folders.quarantine.name}/"
+
+    def _snapshots(self) -> dict[str, ReplayedRun]:
+        runs = {}
+        for path in sorted(self._folders.root.glob("run_*.json")):
+            run_id = path.name.removeprefix("run_").removesuffix(".json")
+            if not self._is_mine(run_id, path):
+                continue
+            if self._is_finished(run_id):
+                path.unlink()  # its final file is in ending/ or ended/: the kill came between the two
+                continue
+            try:
+                image, voms = snapshots.load(path)
+                if image.spec.id != run_id:
+                    raise snapshots.SnapshotError(f"expected run {run_id}, found {image.spec.id}")
+                runs[run_id] = ReplayedRun.resumed(image, voms)
+            except (snapshots.SnapshotError, OSError) as error:
+                self._quarantine(run_id, str(error), path)
+        return runs
+
+    def _is_mine(self, run_id: str, path: Path) -> bool:
+        try:
+            return shard_of(run_id, self._shards) == self._shard
+        except ValueError:
+            self._found.notes.append(f"{path.name}: expected run_<UUID>.json; left alone")
+            return False
+
+    def _is_finished(self, run_id: str) -> bool:
+        name = run_name(run_id)
+        return (self._folders.ending / name).exists() or (self._folders.ended / name).exists()
+
+    def _take(self, segment: Segment, replay: Replay, first: bool) -> None:
+        if first:
+            self._quarantine_older(replay, segment.base.tick, "the journal between its snapshot and tick {} is missing")
+        elif replay.tick != segment.base.tick:
+            self._quarantine_older(replay, segment.base.tick, "the journal up to tick {} was damaged after its snapshot")
+        replay.take_base(segment.base)
+        for record in segment.ticks:
+            for step in record.steps:
+                self._settled.update(spec.id for spec in step.changes.started if self._is_finished(spec.id))
+                self._known |= {spec.id: (spec.symbol, spec.strategy) for spec in step.changes.started}
+            replay.take_tick(record)
+        self._found.ticks_replayed += len(segment.ticks)
+
+    def _quarantine_older(self, replay: Replay, tick: int, reason: str) -> None:
+        for run_id in [run_id for run_id, run in replay.runs.items() if run.tick < tick]:
+            self._quarantine(run_id, reason.format(tick), self._folders.run(run_id))
+            del replay.runs[run_id]
+
+    def _check_ends(self, segments: list[Segment], replay: Replay) -> None:
+        """No run may be missing from what the newest base names, nor be ahead of the journal."""
+        if not segments:
+            if replay.runs:
+                raise JournalError(
+                    f"{self._folders.root}: expected a journal beside {len(replay.runs)} run files, found none: "
+                    "their latest trades cannot be known; "
+                    "restore it from a backup, or move the run files away to begin anew"
+                )
+            return
+        for run_id, _, _ in segments[-1].base.runs:
+            if run_id not in replay.runs and run_id not in self._settled and not self._is_finished(run_id):
+                self._quarantine(run_id, f"expected {run_name(run_id)}, found no file", None)
+        ahead = [run_id for run_id, run in replay.runs.items() if run.tick > replay.tick]
+        for run_id in ahead:
+            reason = f"its snapshot is of tick {replay.runs[run_id].tick}, the journal ends at {replay.tick}"
+            self._quarantine(run_id, reason, self._folders.run(run_id))
+            del replay.runs[run_id]
+
+    def _hand_over(self, replay: Replay) -> None:
+        engine = self._engine
+        engine.tick, engine.market_ms, engine.products, engine.next_number = (
+            replay.tick,
+            replay.market_ms,
+            replay.products,
+            replay.next_number,
+        )
+        self._found.ids = replay.ids
+        for run in replay.runs.values():
+            if run.status == ACTIVE and not self._can_go_on(run):
+                run.status, run.exit_reason, run.ended_ms, run.votes = ENDED, "strategy changed", replay.market_ms, False
+            if run.status != ACTIVE:
+                self._found.to_save.append(run.image(replay.tick))
+                continue
+            replay.mark(run)
+            engine.load(run.image(replay.tick), run.voms)
+            engine.runs.dirty[engine.runs.slot_of[run.spec.id]] = run.changed
+            self._found.resumed += 1
+
+    def _can_go_on(self, run: ReplayedRun) -> bool:
+        """The settings still have its strategy, with the parameters that it was drawn with."""
+        number = self._engine.strategy_index.get(run.spec.strategy)
+        return number is not None and all(p.name in run.spec.parameters for p in self._engine.strategies[number].parameters)
+
+    def _quarantine(self, run_id: str, reason: str, path: Path | None) -> None:
+        file = path if path is not None and path.exists() else None
+        symbol, strategy = self._known.get(run_id) or snapshots.named_in(file)
+        found = Quarantined(run_id, symbol, strategy, reason)
+        put_aside(self._folders.quarantine, found, file, self._now())
+        self._settled.add(run_id)
+        self._found.quarantined.append(found)

@@ -1,0 +1,104 @@
+"""From runs to the rows and the heartbeat that the database shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns
+from threet.domain.values import Symbol
+from threet.engine.runs import ACTIVE, QUARANTINED, RunImage, RunSpec
+from threet_providence.messages import View
+from threet_providence.quarantine import Quarantined
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+RowFacts = tuple[float, int, bool]
+"""What of a run's row changes while it is active: live_pnl, position_direction, votes."""
+
+
+def moment(ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def row_facts(view: View) -> Iterator[tuple[RunSpec, RowFacts]]:
+    """Every active run of the view, in its order."""
+    numbers = zip(view.live_pnl.tolist(), view.direction.tolist(), view.votes.tolist(), strict=True)
+    return zip(view.specs, numbers, strict=True)
+
+
+def active_row(spec: RunSpec, facts: RowFacts, shard: int) -> RunRow:
+    live_pnl, direction, votes = facts
+    return _row(spec, shard, direction=direction, live_pnl=live_pnl, votes=votes, status=ACTIVE, reason=None, ended_ms=None)
+
+
+def ended_row(image: RunImage, shard: int) -> RunRow:
+    return _row(
+        image.spec,
+        shard,
+        direction=image.direction,
+        live_pnl=image.live_pnl,
+        votes=False,
+        status=image.status,
+        reason=image.exit_reason,
+        ended_ms=image.ended_ms,
+    )
+
+
+def quarantined_row(found: Quarantined, shard: int, now: datetime) -> RunRow:
+    """Nothing of such a run is known but its name: the row says so by its status, its numbers mean nothing."""
+    return RunRow(
+        id=found.run_id,
+        shard=shard,
+        strategy=found.strategy,
+        symbol=Symbol(found.symbol),
+        parameters={},
+        position_direction=0,
+        live_pnl=0.0,
+        votes=False,
+        start_balance=0.0,
+        status=QUARANTINED,
+        exit_reason=found.reason,
+        started_at=now,
+        ended_at=None,
+    )
+
+
+def heartbeat(view: View, shard: int, shards: int, seed: int, quarantined: Mapping[str, int], now: datetime) -> ShardHeartbeat:
+    by_symbol = {
+        Symbol(symbol): SymbolRuns(
+            warm=told.warm,
+            active_runs=told.active_runs,
+            quarantined_runs=quarantined.get(symbol, 0),
+            candle_time=None if told.candle_close_ms is None else moment(told.candle_close_ms),
+        )
+        for symbol, told in view.by_symbol.items()
+    }
+    return ShardHeartbeat(
+        shard=shard,
+        shards=shards,
+        beat_at=now,
+        market_time=moment(view.market_ms) if view.market_ms else None,
+        seed=seed,
+        by_symbol=by_symbol,
+    )
+
+
+def _row(
+    spec: RunSpec, shard: int, *, direction: int, live_pnl: float, votes: bool, status: str, reason: str | None, ended_ms: int | None
+) -> RunRow:
+    return RunRow(
+        id=spec.id,
+        shard=shard,
+        strategy=spec.strategy,
+        symbol=Symbol(spec.symbol),
+        parameters=spec.parameters,
+        position_direction=direction,
+        live_pnl=live_pnl,
+        votes=votes,
+        start_balance=spec.start_balance,
+        status=status,
+        exit_reason=reason,
+        started_at=moment(spec.started_ms),
+        ended_at=None if ended_ms is None else moment(ended_ms),
+    )

@@ -1,0 +1,152 @@
+"""The file of one run: everything it takes to resume it, checked by replay. See docs/providence.md for its keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from threet.engine.entries import FUNDING, KIND_NAMES, TRADE, Entry, EntryLog
+from threet.engine.runs import RunImage, RunSpec
+from threet.engine.voms import Voms
+
+FORMAT_VERSION = 1
+_KINDS = {name: kind for kind, name in enumerate(KIND_NAMES)}
+_HEAD = b'{"checksum":"'
+
+
+class SnapshotError(Exception):
+    """A snapshot that fails its check; the text is the reason that goes into the quarantine."""
+
+
+def to_bytes(image: RunImage) -> bytes:
+    """The first line holds the checksum: SHA-256 of all bytes behind it. The whole is one JSON object."""
+    spec = image.spec
+    body = {
+        "format_version": FORMAT_VERSION,
+        "run_id": spec.id,
+        "number": spec.number,
+        "seed": spec.seed,
+        "strategy": spec.strategy,
+        "symbol": spec.symbol,
+        "parameters": dict(spec.parameters),
+        "start_balance": spec.start_balance,
+        "leverage": spec.leverage,
+        "fee_rate": spec.fee_rate,
+        "max_loss_usd": spec.max_loss_usd,
+        "target_usd": spec.target_usd,
+        "started_ms": spec.started_ms,
+        "ends_ms": spec.ends_ms,
+        "status": image.status,
+        "exit_reason": image.exit_reason,
+        "ended_ms": image.ended_ms,
+        "journal_tick": image.tick,
+        "position_direction": image.direction,
+        "live_pnl": image.live_pnl,
+        "last_price": image.last_price,
+        "risen": image.risen,
+        "votes": image.votes,
+        "strategy_state": dict(image.state),
+        "voms_state": {"entries": [[KIND_NAMES[e.kind], e.time_ms, e.price, e.size] for e in image.entries.rows(image.entry_count)]},
+    }
+    text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()[1:]
+    return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text
+
+
+def load(path: Path) -> tuple[RunImage, Voms]:
+    """The run and its replayed VOMS, which equals the saved ``live_pnl`` bit for bit. Raises SnapshotError."""
+    body = _body(path.read_bytes())
+    try:
+        image = _image(body)
+        voms = replayed(image)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SnapshotError(f"expected a run of format {FORMAT_VERSION}, found {type(error).__name__}: {error}") from error
+    voms.update_price(image.last_price)
+    if voms.live_pnl.hex() != image.live_pnl.hex():
+        raise SnapshotError(f"expected live_pnl {image.live_pnl!r} after the replay, was {voms.live_pnl!r}")
+    if voms.direction != image.direction:
+        raise SnapshotError(f"expected position_direction {image.direction} after the replay, was {voms.direction}")
+    return image, voms
+
+
+def named_in(path: Path | None) -> tuple[str, str]:
+    """Symbol and strategy as a file that failed its check still says them, else empty: to count it, never to trust it."""
+    try:
+        body = json.loads(path.read_bytes()) if path is not None else {}
+        return str(body["symbol"]), str(body["strategy"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", ""
+
+
+def replayed(image: RunImage) -> Voms:
+    """A fresh VOMS with every entry of the run, not yet marked."""
+    spec = image.spec
+    voms = Voms(start_balance=spec.start_balance, leverage=spec.leverage, fee_rate=spec.fee_rate)
+    for entry in image.entries.rows(image.entry_count):
+        book(voms, entry)
+    return voms
+
+
+def book(voms: Voms, entry: Entry) -> None:
+    if entry.kind == TRADE:
+        voms.add_trade(entry.price, entry.size)
+    elif entry.kind == FUNDING:
+        voms.add_funding(entry.price, entry.size)
+    else:
+        raise ValueError(f"expected an entry of kind {' or '.join(KIND_NAMES)}, was {entry.kind}")
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    line, newline, rest = data.partition(b"\n")
+    if not newline or not line.startswith(_HEAD) or not line.endswith(b'",'):
+        raise SnapshotError(f"expected a first line with a checksum, was {line[:60]!r}")
+    if hashlib.sha256(rest).hexdigest().encode() != line[len(_HEAD) : -2]:
+        raise SnapshotError("the checksum does not fit the content: the file was torn or changed")
+    try:
+        body = json.loads(data)
+    except ValueError as error:
+        raise SnapshotError(f"expected JSON, found {error}") from error
+    version = body.get("format_version") if isinstance(body, dict) else None
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+        raise SnapshotError(f"expected format_version 1 to {FORMAT_VERSION}, was {version!r}; start the release that wrote the file")
+    return dict(body)
+
+
+def _image(body: dict[str, Any]) -> RunImage:
+    log = EntryLog()
+    for kind, time_ms, price, size in body["voms_state"]["entries"]:
+        log.append(Entry(_KINDS[kind], time_ms, price, size))
+    return RunImage(
+        spec=_spec(body),
+        tick=int(body["journal_tick"]),
+        direction=int(body["position_direction"]),
+        live_pnl=float(body["live_pnl"]),
+        last_price=float(body["last_price"]),
+        risen=bool(body["risen"]),
+        votes=bool(body["votes"]),
+        state={str(name): float(value) for name, value in body["strategy_state"].items()},
+        entries=log,
+        entry_count=len(log),
+        status=str(body["status"]),
+        exit_reason=body["exit_reason"],
+        ended_ms=body["ended_ms"],
+    )
+
+
+def _spec(body: dict[str, Any]) -> RunSpec:
+    return RunSpec(
+        id=str(body["run_id"]),
+        number=int(body["number"]),
+        seed=int(body["seed"]),
+        strategy=str(body["strategy"]),
+        symbol=str(body["symbol"]),
+        parameters={str(name): float(value) for name, value in body["parameters"].items()},
+        start_balance=float(body["start_balance"]),
+        leverage=float(body["leverage"]),
+        fee_rate=float(body["fee_rate"]),
+        started_ms=int(body["started_ms"]),
+        ends_ms=int(body["ends_ms"]),
+        max_loss_usd=float(body["max_loss_usd"]),
+        target_usd=float(body["target_usd"]),
+    )

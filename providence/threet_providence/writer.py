@@ -1,0 +1,81 @@
+"""The snapshot writer: in the background, only what changed; then the journal's older segments are not needed any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+from concurrent.futures import TimeoutError as AnswerLate
+from pathlib import Path
+from queue import Empty, Queue, SimpleQueue
+from threading import Event
+
+from threet_providence.files import Folders, run_name, sync_folder, write_whole
+from threet_providence.journal import segment_paths
+from threet_providence.messages import Message, Round, RoundRequest
+from threet_providence.snapshots import to_bytes
+
+log = logging.getLogger("providence.writer")
+_ANSWER_SECONDS = 0.5
+
+
+class SnapshotWriter:
+    """``published`` receives the ids of ended runs whose row is committed: their files are archived."""
+
+    def __init__(self, folders: Folders, shard: int, shards: int, inbox: Queue[Message], interval_seconds: float, stop: Event) -> None:
+        self.published: SimpleQueue[str] = SimpleQueue()
+        self._folders, self._shard, self._shards = folders, shard, shards
+        self._inbox, self._interval, self._stop = inbox, interval_seconds, stop
+        self._to_archive: set[str] = set()
+
+    def run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self.write_round()
+
+    def write_round(self) -> None:
+        """One round; the strategy loop makes the images between two ticks and goes on at once."""
+        request = RoundRequest()
+        self._inbox.put(request)
+        while True:
+            try:
+                self._write(request.answer.result(timeout=_ANSWER_SECONDS))
+                return
+            except AnswerLate:
+                if self._stop.is_set() and not request.answer.done():
+                    return
+
+    def _write(self, work: Round) -> None:
+        for image in work.images:
+            write_whole(self._folders.run(image.spec.id), to_bytes(image))
+        for image in work.ended:
+            write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
+        sync_folder(self._folders.ending)
+        for image in work.ended:
+            self._folders.run(image.spec.id).unlink(missing_ok=True)
+        sync_folder(self._folders.root)
+        self._drop_older_segments(work.tick)
+        self.archive()
+        log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))
+
+    def _drop_older_segments(self, tick: int) -> None:
+        """Every run's file now holds all up to ``tick``, or did not change since it was written."""
+        for path in segment_paths(self._folders.root, self._shard, self._shards):
+            if _base_tick(path) < tick:
+                path.unlink()
+
+    def archive(self) -> None:
+        """Ended runs whose last file is written and whose row is committed go to ``ended/``."""
+        while True:
+            try:
+                self._to_archive.add(self.published.get_nowait())
+            except Empty:
+                break
+        there = [run_id for run_id in self._to_archive if (self._folders.ending / run_name(run_id)).exists()]
+        for run_id in there:
+            os.replace(self._folders.ending / run_name(run_id), self._folders.ended / run_name(run_id))
+            self._to_archive.discard(run_id)
+        if there:
+            sync_folder(self._folders.ended)
+
+
+def _base_tick(path: Path) -> int:
+    return int(path.stem.rsplit("-", 1)[1])
