@@ -42,12 +42,14 @@ class Book:
         self.shape = shape
         self._taken: dict[tuple[str, bool], _Taken] = {}
 
-    def side(self, spec: CoinSpec, mark: Decimal, asks: bool, wall_ms: int) -> list[Level]:
-        """Levels from the best outward. Asks are what a buyer takes."""
+    def side(self, spec: CoinSpec, mark: Decimal, asks: bool, wall_ms: int, limit: int | None = None) -> list[Level]:
+        """Levels from the best outward, all or the first `limit`. Asks are what a buyer takes."""
         gone = self._still_taken(spec.name, asks, mark, wall_ms)
         levels: list[Level] = []
         previous: Decimal | None = None
         for number in range(self.shape.levels):
+            if limit is not None and len(levels) == limit:
+                break
             price = self._price(spec, mark, number, asks, previous)
             previous = price
             left = max(Decimal(0), self.shape.usd_per_level - gone)

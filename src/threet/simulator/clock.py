@@ -16,12 +16,12 @@ def system_wall_ms() -> int:
 class MarketClock:
     """Market milliseconds as a function of wall milliseconds; it never goes back."""
 
-    def __init__(self, wall_ms: WallMs, start_ms: int, speed: float, end_ms: int | None = None, paused: bool = False) -> None:
+    def __init__(self, wall_ms: WallMs, start_ms: int, speed: float, end_ms: int | None = None) -> None:
         self.wall_ms = wall_ms
         self._anchor_wall_ms = wall_ms()
         self._anchor_market_ms = start_ms
         self._speed = speed
-        self._paused = paused
+        self._paused = False
         self.end_ms = end_ms
         self.reserved_ms: int | None = None  # market time is never told beyond what has been saved
 

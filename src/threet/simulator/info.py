@@ -13,6 +13,7 @@ from threet.simulator.placing import BadRequest
 from threet.simulator.wire import decimal_text
 
 MAX_FUNDING_ROWS = 500
+BOOK_LEVELS = 20  # as many as the venue shows
 
 _USDC = {
     "name": "USDC",
@@ -79,7 +80,7 @@ def _context(exchange: Exchange, listing: Listing) -> dict[str, Any]:
     mark = exchange.market.mark(coin, now)
     day_ago, volume = exchange.market.day(coin, now)
     wall = exchange.wall_ms()
-    bids, asks = (exchange.book.side(listing.spec, mark, side, wall) for side in (False, True))
+    bids, asks = (exchange.book.side(listing.spec, mark, side, wall, limit=1) for side in (False, True))
     middle = decimal_text((bids[0].price + asks[0].price) / 2) if bids and asks else None
     return {
         "funding": decimal_text(exchange.market.funding_rate(coin, now)),
@@ -116,8 +117,8 @@ def _book(exchange: Exchange, body: Body) -> dict[str, Any] | None:
         return None
     now = exchange.clock.now_ms()
     mark, wall = exchange.market.mark(listing.spec.name, now), exchange.wall_ms()
-    sides = [exchange.book.side(listing.spec, mark, asks, wall) for asks in (False, True)]
-    levels = [[{"px": decimal_text(level.price), "sz": decimal_text(level.size), "n": 1} for level in side[:20]] for side in sides]
+    sides = [exchange.book.side(listing.spec, mark, asks, wall, BOOK_LEVELS) for asks in (False, True)]
+    levels = [[{"px": decimal_text(level.price), "sz": decimal_text(level.size), "n": 1} for level in side] for side in sides]
     return {"coin": listing.spec.name, "time": now, "levels": levels}
 
 

@@ -113,10 +113,8 @@ class Market:
         first, last = first_bucket * width // step, min((last_bucket + 1) * width // step, now_ms // step + 1)
         rows = self._rows(listing, first, last, now_ms)
         buckets = np.arange(first, last, dtype=np.int64) * step // width
-        return [
-            _candle(listing.spec, interval, width, int(bucket), row)
-            for bucket, row in zip(np.unique(buckets), aggregate(rows, buckets), strict=True)
-        ]
+        numbers, bars = np.unique(buckets).tolist(), aggregate(rows, buckets).tolist()
+        return [_candle(listing.spec, interval, width, number, bar) for number, bar in zip(numbers, bars, strict=True)]
 
     def day(self, coin: str, now_ms: int) -> tuple[Decimal, Decimal]:
         """The mark a day ago and the day's volume in USD, as of the bar that forms now."""
@@ -182,8 +180,8 @@ def _plain(text: str) -> str:
     return text + "0" if text.endswith(".") else text
 
 
-def _candle(spec: CoinSpec, interval: str, width_ms: int, bucket: int, row: Rows) -> dict[str, Any]:
-    open_, high, low, close = (_price_text(float(row[column]), spec) for column in (OPEN, HIGH, LOW, CLOSE))
+def _candle(spec: CoinSpec, interval: str, width_ms: int, bucket: int, row: list[float]) -> dict[str, Any]:
+    open_, high, low, close = (_price_text(row[column], spec) for column in (OPEN, HIGH, LOW, CLOSE))
     start = bucket * width_ms
     return {
         "t": start,

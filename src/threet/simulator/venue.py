@@ -40,7 +40,7 @@ class Venue:
         self._journal = Journal(options.state_folder)
         saved = self._saved_clock(replay)
         market = _market(options, replay, saved["history_start_ms"])
-        clock = MarketClock(wall_ms, saved["market_ms"], saved["speed"], replay.end_ms if replay else None, saved["paused"])
+        clock = MarketClock(wall_ms, saved["market_ms"], saved["speed"], replay.end_ms if replay else None)
         fees = Fees(options.taker_fee, options.maker_fee)
         self.exchange = Exchange(self._journal, market, clock, Book(options.book), fees)
         self._restore()
@@ -109,7 +109,6 @@ class Venue:
         self._last_save_ms = self.exchange.wall_ms()
         record = {
             "market_ms": market_ms,
-            "paused": clock.paused,
             "speed": clock.speed,
             "history_start_ms": self.exchange.market.history_start_ms,
             "market": _market_name(self.options),
@@ -117,10 +116,10 @@ class Venue:
         self._journal.save_clock(record)
 
     def _saved_clock(self, replay: Replay | None) -> dict[str, Any]:
-        """Where market time goes on: the saved place, or the start. The speed is always that of this start."""
+        """Where market time goes on: the saved place, or the start. The speed is that of this start, and a pause has ended."""
         saved = self._journal.load_clock()
         if saved is None:
-            return {**_first_start(self.options, replay, self._wall_ms()), "paused": False, "speed": self.options.speed}
+            return {**_first_start(self.options, replay, self._wall_ms()), "speed": self.options.speed}
         if saved["market"] != _market_name(self.options):
             raise StateFolderError(
                 f"{self.options.state_folder}/clock.json: found the market {saved['market']!r}, "
