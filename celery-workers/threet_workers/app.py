@@ -46,7 +46,7 @@ def build(sender: Any, **_: Any) -> None:
     try:
         start(settings, secrets, queues, sender.hostname)
     except Exception as error:  # Celery would log what a signal's receiver raises, and start without services
-        log.exception("%s cannot start", sender.hostname)
+        log.debug("%s cannot start", sender.hostname, exc_info=True)
         raise SystemExit(f"{sender.hostname} cannot start: {type(error).__name__}: {error}") from None
 
 

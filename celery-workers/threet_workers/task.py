@@ -14,6 +14,7 @@ from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilen
 from threet_workers.process import current
 
 log = logging.getLogger("threet.tasks")
+_MOST_CHARACTERS = 500
 
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (VenueRefused, "refused"),
@@ -34,9 +35,13 @@ def outcome_of(error: Exception) -> str:
     for kind, outcome in _OUTCOMES:
         if isinstance(error, kind):
             return outcome
-    if any(kind.__module__.partition(".")[0] in ("sqlalchemy", "pymysql") for kind in type(error).__mro__):
-        return "database"
-    return "error"
+    from threet.adapters.sql.errors import DatabaseError  # here, since beat and Flower do without a database
+
+    return "database" if isinstance(error, DatabaseError) else "error"
+
+
+def _one_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MOST_CHARACTERS]}"
 
 
 class ThreetTask(Task):  # type: ignore[misc]  # celery ships no types
@@ -73,11 +78,11 @@ class ThreetTask(Task):  # type: ignore[misc]  # celery ships no types
             with process.telemetry.span(self.name, {"task.id": str(self.request.id)}):
                 result = self.run(*args, **kwargs)
         except Exception as error:
-            outcome = outcome_of(error)
-            self._report(outcome, process.clock.monotonic() - started, f"{type(error).__name__}: {error}")
+            outcome, text = outcome_of(error), _one_line(error)
+            self._report(outcome, process.clock.monotonic() - started, text)
             if outcome == "error":
                 raise  # Celery logs it with its traceback
-            raise TaskFailed(f"{type(error).__name__}: {error}") from None
+            raise TaskFailed(text) from None
         self._report("ok", process.clock.monotonic() - started, "" if result is None else str(result))
 
     def _report(self, outcome: str, seconds: float, text: str) -> None:

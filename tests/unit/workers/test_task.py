@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from celery import Celery
+from sqlalchemy.exc import OperationalError
 from tests.unit.workers.fakes import FakeClock
 
 from threet.application.publishing import PublishFailed
@@ -55,9 +56,6 @@ def app():
     return Celery("unit", task_cls=ThreetTask, set_as_current=False, broker="memory://")
 
 
-DatabaseAway = type("OperationalError", (Exception,), {"__module__": "sqlalchemy.exc"})
-
-
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [
@@ -67,7 +65,7 @@ DatabaseAway = type("OperationalError", (Exception,), {"__module__": "sqlalchemy
         (VenueError("other"), "venue"),
         (PublishFailed("redis"), "unpublished"),
         (MissingSecrets("apiKey"), "secrets"),
-        (DatabaseAway("gone away"), "database"),
+        (OperationalError("SELECT 1", {}, OSError("gone away")), "database"),
         (ValueError("a bug"), "error"),
     ],
 )
