@@ -93,7 +93,7 @@ def test_a_planted_deed_at_import_is_seen(tmp_path: Path) -> None:
 def test_no_folder_of_the_root_shadows_an_installed_package() -> None:
     """From the root, as `python -m ...` and the tests run, every library is found where it is installed, not in a folder of ours."""
     folders = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and path.name.isidentifier())
-    assert "prometheus" in folders
+    assert "providence" in folders
     assert found_in_root(ROOT, sorted({name.split(".")[0] for name in libraries_of(ROOT)})) == []
 
 
