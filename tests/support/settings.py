@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ REMOVED = object()
 """As a value of ``changed``: takes the key away."""
 
 
+@cache
+def _parsed() -> dict[str, Any]:
+    parsed: dict[str, Any] = yaml.load((ROOT / "config.yml").read_text(), Loader=yaml.CSafeLoader)
+    return parsed
+
+
 def raw_config() -> dict[str, Any]:
     """config.yml as it stands, parsed."""
-    parsed: dict[str, Any] = yaml.safe_load((ROOT / "config.yml").read_text())
-    return parsed
+    return copy.deepcopy(_parsed())
 
 
 def changed(changes: dict[str, Any]) -> dict[str, Any]:
     """config.yml with the values of these dotted keys; ``observers.nodes.1.url`` reaches into a list."""
-    config = copy.deepcopy(raw_config())
+    config = raw_config()
     for key, value in changes.items():
         *path, last = [int(part) if part.isdigit() else part for part in key.split(".")]
         place: Any = config
@@ -38,7 +44,7 @@ def changed(changes: dict[str, Any]) -> dict[str, Any]:
 
 def write_config(folder: Path, changes: dict[str, Any]) -> Path:
     path = folder / "config.yml"
-    path.write_text(yaml.safe_dump(changed(changes), sort_keys=False))
+    path.write_text(yaml.dump(changed(changes), Dumper=yaml.CSafeDumper, sort_keys=False))
     return path
 
 

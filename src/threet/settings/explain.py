@@ -15,29 +15,29 @@ from threet.settings.errors import problem
 Location = tuple[int | str, ...]
 
 
-def explain(file: object, model: type[BaseModel], error: ValidationError) -> list[str]:
-    """One line for each problem; for an unknown key with the nearest known one."""
-    lines = (_line(file, model, details) for details in error.errors(include_url=False))
+def explain(file: object, model: type[BaseModel], error: ValidationError, *, show_values: bool = True) -> list[str]:
+    """One line for each problem; for an unknown key with the nearest known one. Of secrets only the type is shown."""
+    lines = (_line(file, model, details, show_values) for details in error.errors(include_url=False))
     return list(dict.fromkeys(lines))
 
 
-def _line(file: object, model: type[BaseModel], details: ErrorDetails) -> str:
-    location = tuple(part for part in details["loc"] if not _is_union_tag(part))
-    return problem(file, dotted(location), _text(model, location, details))
+def _line(file: object, model: type[BaseModel], details: ErrorDetails, show_values: bool) -> str:
+    found = details["input"] if show_values else type(details["input"])
+    return problem(file, dotted(details["loc"]), _text(model, details["loc"], details, found))
 
 
-def _text(model: type[BaseModel], location: Location, details: ErrorDetails) -> str:
-    kind, found = details["type"], details["input"]
+def _text(model: type[BaseModel], location: Location, details: ErrorDetails, found: object) -> str:
+    kind = details["type"]
     if kind == "missing":
         return "expected a value, the key is missing"
     if kind == "extra_forbidden":
         return f"unknown key{_suggestion(str(location[-1]), keys_at(model, location[:-1]))}"
     if kind == "literal_error":
-        return f"expected {details['ctx']['expected']}, was {'null' if found is None else found!r}"
+        return f"expected {details['ctx']['expected']}, was {_shown(found)}"
     if kind in ("model_type", "model_attributes_type", "dict_type", "mapping_type"):
-        return f"expected a section with keys, was {_type(found)}"
+        return f"expected a section with keys, was {_shown(found)}"
     if kind in ("tuple_type", "list_type"):
-        return f"expected a list, was {_type(found)}"
+        return f"expected a list, was {_shown(found)}"
     return details["msg"]
 
 
@@ -57,13 +57,12 @@ def keys_at(model: type[BaseModel], location: Location) -> list[str]:
     for part in location:
         here = _step(_plain(here), part)
     here = _plain(here)
-    return list(here.model_fields) if _is_model(here) else []
+    return [field.alias or name for name, field in here.model_fields.items()] if _is_model(here) else []
 
 
 def _step(here: Any, part: int | str) -> Any:
     if _is_model(here):
-        field = here.model_fields.get(part)
-        return field.annotation if field else None
+        return next((field.annotation for name, field in here.model_fields.items() if part == (field.alias or name)), None)
     arguments = get_args(here)
     if get_origin(here) is tuple and arguments:
         return arguments[0]
@@ -85,14 +84,12 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _is_union_tag(part: int | str) -> bool:
-    return isinstance(part, str) and part.startswith(("function-", "constrained-"))
-
-
 def _suggestion(key: str, known: list[str]) -> str:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]}?" if near else f"; known here: {', '.join(known)}" if known else ""
 
 
-def _type(found: object) -> str:
-    return "null" if found is None else f"{type(found).__name__} {found!r}"
+def _shown(found: object) -> str:
+    if isinstance(found, type):
+        return f"a value of type {found.__name__}"
+    return "null" if found is None else repr(found)

@@ -17,7 +17,6 @@ from pydantic_core import PydanticCustomError
 
 from threet.domain.values import symbol
 
-
 _PASSWORD_IN_URL = re.compile(r"://([^:/@\s]*):[^\s]*@")
 
 
@@ -27,6 +26,8 @@ def refused(expected: str, found: object) -> PydanticCustomError:
 
 
 def _shown(found: object) -> str:
+    if isinstance(found, type):
+        return f"a value of type {found.__name__}"
     if isinstance(found, int | float | Decimal) and not isinstance(found, bool):
         return str(found)
     return "null" if found is None else _PASSWORD_IN_URL.sub(r"://\1:***@", repr(found))

@@ -39,7 +39,7 @@ def load_secrets(path: Path, settings: Settings) -> Secrets:
     try:
         secrets = named(Secrets.model_validate(raw), path)
     except ValidationError as error:
-        raise SettingsError(explain(path, Secrets, error)) from None
+        raise SettingsError(explain(path, Secrets, error, show_values=False)) from None
     problems = [*_wrong_forms(path, secrets)]
     if settings.exchange.mode != "simulator":
         problems += [*_open_permissions(path), *_examples(path, secrets, settings.exchange.mode)]

@@ -15,14 +15,14 @@ from threet.settings.kinds import Name, refused
 def _text(found: Any) -> Any:
     if found is None or isinstance(found, str | SecretStr):
         return found or None
-    raise refused("a text in quotation marks", type(found).__name__)  # never the value
+    raise refused("a text in quotation marks", type(found))  # never the value
 
 
 Secret = Annotated[SecretStr | None, BeforeValidator(_text)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class ExchangeSecrets(_Part):
