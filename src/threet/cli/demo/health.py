@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from pathlib import Path
 
 from threet.cli.demo.process import LogFile
 
@@ -51,6 +53,19 @@ def log_says(words: str) -> Check:
 
     def check(log: LogFile) -> str | None:
         return None if words in log.text() else f"has not said {words!r} yet"
+
+    return check
+
+
+def is_held(lock_file: Path) -> Check:
+    """Healthy while the file names a process that lives: a lock is taken before the work begins."""
+
+    def check(_: LogFile) -> str | None:
+        try:
+            os.kill(int(lock_file.read_text().split()[0]), 0)
+        except (OSError, ValueError, IndexError) as error:
+            return f"{lock_file} names no living process: {error}"
+        return None
 
     return check
 

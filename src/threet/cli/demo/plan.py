@@ -8,7 +8,7 @@ from pathlib import Path
 
 from threet.cli.demo.fleet import Part
 from threet.cli.demo.folder import StateFolder
-from threet.cli.demo.health import http_ok, lives, log_says, redis_answers
+from threet.cli.demo.health import http_ok, is_held, lives, log_says, redis_answers
 from threet.cli.demo.process import Command
 from threet.cli.demo.redis_server import redis_binary, write_redis_config
 from threet.cli.demo.settings_files import Ports, child_environment
@@ -16,6 +16,9 @@ from threet.settings import Secrets, Settings
 
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 """Workers that share no cluster need not talk to each other."""
+
+
+_LOGGING = ("-l", "INFO")
 
 
 def make_plan(folder: StateFolder, settings: Settings, secrets: Secrets, ports: Ports, project: Path) -> list[Part]:
@@ -73,20 +76,19 @@ def _observer(folder: StateFolder, name: str, port: int) -> Part:
 
 def _worker(folder: StateFolder, settings: Settings, service: str, queues: Sequence[str]) -> Part:
     pool = ("-P", "eventlet", f"--autoscale={settings.workers.autoscale_max},{settings.workers.autoscale_min}")
-    command = _module(folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, "-E", *_QUIET)
+    command = _module(folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, *_LOGGING, "-E", *_QUIET)
     # What it does after its start is told by its canary, which the status shows.
     return Part(service, command, ("redis",), log_says(" ready."), lives, start_seconds=60, stop_seconds=12)
 
 
 def _beat(folder: StateFolder, needs: Sequence[str]) -> Part:
-    files = ("--schedule", str((folder.platform / "celerybeat-schedule").absolute()), "--pidfile=")
-    command = _module(folder, "celery_beat", "celery", "-A", "threet_workers.app", "beat", *files)
-    return Part("celery_beat", command, tuple(needs), log_says("beat: Starting"), lives)
+    command = _module(folder, "celery_beat", "celery", "-A", "threet_workers.app", "beat", *_LOGGING)
+    check = is_held(folder.platform / "beat.lock")
+    return Part("celery_beat", command, tuple(needs), check, check)
 
 
 def _flower(folder: StateFolder, ports: Ports) -> Part:
-    address = ("--address=127.0.0.1", f"--port={ports.flower}")
-    command = _module(folder, "flower", "celery", "-A", "threet_workers.app", "flower", *address)
+    command = _module(folder, "flower", "threet_workers.flower", "--port", str(ports.flower))
     check = http_ok(f"http://127.0.0.1:{ports.flower}/healthcheck")
     return Part("flower", command, ("redis", "celery_beat"), check, check, stop_seconds=4)
 
