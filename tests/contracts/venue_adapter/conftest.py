@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 from tests.support.venue_settings import venue_settings
+
 from threet.adapters.clock import SystemClock
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading, Venue
 from threet.application.facts import OrderRequest

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from tests.contracts.venue_adapter.conftest import BTC, ETH, Desk
+
 from threet.adapters.venue import account as account_module
 from threet.application.facts import AccountSnapshot
 from threet.domain.errors import VenueError
@@ -41,7 +41,9 @@ def test_a_closed_position_is_gone(desk: Desk) -> None:
     assert sides
 
 
-@pytest.mark.parametrize("missing", [("marginSummary",), ("withdrawable",), ("time",), ("assetPositions",), ("marginSummary", "accountValue")])
+@pytest.mark.parametrize(
+    "missing", [("marginSummary",), ("withdrawable",), ("time",), ("assetPositions",), ("marginSummary", "accountValue")]
+)
 def test_a_missing_field_is_no_answer(desk: Desk, missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = desk.venue.connection.info({"type": "clearinghouseState", "user": desk.master.address}, 2)
     broken: dict[str, Any] = whole

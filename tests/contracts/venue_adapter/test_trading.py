@@ -6,10 +6,11 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
-
 from tests.contracts.venue_adapter.conftest import BTC, Desk
+
 from threet.adapters.venue import CcxtTrading, SignerLocked, Venue
 from threet.adapters.venue.reading import to_ms
 from threet.domain.errors import VenueBusy, VenueRefused, VenueSilent
@@ -111,7 +112,7 @@ def test_an_unlisted_symbol_is_refused_unsent(desk: Desk) -> None:
         (Side.SELL, "500", {"reduce_only": True}, "Reduce only order would increase position"),
     ],
 )
-def test_what_the_venue_refuses_by_name_did_not_happen(desk: Desk, side: Side, usd: str, changes: dict[str, bool], text: str) -> None:
+def test_what_the_venue_refuses_by_name_did_not_happen(desk: Desk, side: Side, usd: str, changes: dict[str, Any], text: str) -> None:
     with pytest.raises(VenueRefused, match=text):
         desk.trading.submit(desk.request(side, usd, **changes))
     assert desk.account.snapshot().positions == ()
@@ -123,7 +124,7 @@ def test_an_order_that_meets_nobody_is_rejected_not_an_error(desk: Desk) -> None
     far = (request.limit_price * Decimal("0.9")).quantize(Decimal(1))
     answer = desk.trading.submit(replace(request, limit_price=far))
     assert rules.price_significant_digits == 5
-    assert (answer.state, answer.filled_contracts) == (OrderState.REJECTED, 0)
+    assert (answer.state, answer.filled_contracts) == (OrderState.REJECTED, Decimal(0))
     looked_up = desk.account.order(request.client_order_id, BTC)
     assert looked_up is not None
     assert looked_up.state is OrderState.REJECTED
@@ -224,7 +225,7 @@ def test_a_resting_order_is_seen_and_cancelled_by_its_id(desk: Desk) -> None:
     assert desk.account.open_orders() == []
     cancelled = desk.account.order(request.client_order_id, BTC)
     assert cancelled is not None
-    assert (cancelled.state, cancelled.filled_contracts) == (OrderState.CANCELLED, 0)
+    assert (cancelled.state, cancelled.filled_contracts) == (OrderState.CANCELLED, Decimal(0))
 
 
 def test_one_signer_and_nonces_that_rise_over_restarts(desk: Desk) -> None:

@@ -20,7 +20,7 @@ EXCHANGE_WEIGHT = 1
 class Connection:
     """Sends requests of both kinds. Build one per process and hand it to all adapters: the limit is the process's."""
 
-    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t") -> None:
+    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t-venue") -> None:
         exchange = settings.exchange
         self.settings = settings
         self.clock = clock

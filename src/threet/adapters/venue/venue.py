@@ -11,7 +11,7 @@ from threet.settings import Settings
 class Venue:
     """Build one per process and hand it to each adapter."""
 
-    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t") -> None:
+    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t-venue") -> None:
         self.settings = settings
         self.clock = clock
         self.connection = Connection(settings, clock, user_agent)

@@ -1,0 +1,152 @@
+"""Reads an observer node over HTTP and believes a report only after every check of it; else says what was wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import requests
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from threet.application.facts import Observation
+from threet.application.ports import Clock, ObserverSequences
+from threet.domain.values import Known, Symbol, Unknown, symbol
+from threet.settings import ObserverNodeSettings, Settings
+
+MAX_REPORT_BYTES = 1_000_000
+MAX_SEQUENCE = 2**63 - 1
+
+_DECIMAL = re.compile(r"^-?\d{1,30}(\.\d{1,30})?$")
+
+
+class ReportRefused(Exception):
+    """A report that is not believed, and why."""
+
+
+class HttpObserver:
+    """Fulfils the port ``ObserverNode`` for one node of config.yml."""
+
+    def __init__(self, node: ObserverNodeSettings, account: str, sequences: ObserverSequences, clock: Clock, settings: Settings) -> None:
+        self._node = node
+        self._account = account
+        self._sequences = sequences
+        self._clock = clock
+        self._timeout = settings.observers.request_timeout_seconds
+        self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(node.public_key))
+        self._session = requests.Session()
+        self._session.trust_env = False  # no proxy of the environment stands between us and an observer
+
+    @property
+    def name(self) -> str:
+        return self._node.name
+
+    def observe(self) -> Known[Observation] | Unknown:
+        """A report made for this question; Unknown names the observer and what was wrong. ``as_of`` is when the observer looked."""
+        nonce = secrets.token_hex(16)
+        try:
+            observation = self._checked(self._fetch(nonce), nonce)
+            self._raise_sequence(observation.sequence)
+        except requests.RequestException as error:
+            return Unknown(f"observer {self.name}: no answer ({type(error).__name__})")
+        except ReportRefused as refusal:
+            return Unknown(f"observer {self.name}: {refusal}")
+        return Known(observation, observation.observed_at, self.name)
+
+    def _fetch(self, nonce: str) -> dict[str, Any]:
+        url = self._node.url.rstrip("/") + "/v1/positions"
+        with self._session.get(url, params={"nonce": nonce}, timeout=self._timeout, stream=True, allow_redirects=False) as answer:
+            body = answer.raw.read(MAX_REPORT_BYTES + 1, decode_content=True)
+        if answer.status_code != 200:
+            raise ReportRefused(f"status {answer.status_code}: {body[:200].decode('utf-8', 'replace')}")
+        if len(body) > MAX_REPORT_BYTES:
+            raise ReportRefused(f"expected a report of at most {MAX_REPORT_BYTES} bytes, was longer")
+        try:
+            report = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ReportRefused(f"expected JSON, found {body[:60]!r}") from None
+        if not isinstance(report, dict):
+            raise ReportRefused(f"expected a JSON object, found {type(report).__name__}")
+        return report
+
+    def _checked(self, report: dict[str, Any], nonce: str) -> Observation:
+        """Authentic first: nothing that the key did not sign is looked at any further."""
+        self._verify(report)
+        if report.get("nonce") != nonce:
+            raise ReportRefused("the nonce is not the one we sent: an old report")
+        if report.get("observer") != self.name:
+            raise ReportRefused(f"expected its name, found {str(report.get('observer'))[:40]!r}")
+        account = str(report.get("account"))
+        if account.lower() != self._account.lower():
+            raise ReportRefused(f"of another account ({account[:60]})")
+        if not isinstance(report.get("complete"), bool):
+            raise ReportRefused("complete: expected true or false")
+        return Observation(
+            observer=self.name,
+            sequence=_sequence(report),
+            observed_at=_time(report, "observed_at"),
+            exchange_time=_time(report, "exchange_time"),
+            account=account,
+            complete=report["complete"],
+            positions=_amounts(report, "positions"),
+            account_value=_decimal(report.get("account_value"), "account_value"),
+            mark_prices=_amounts(report, "mark_prices"),
+        )
+
+    def _verify(self, report: Mapping[str, Any]) -> None:
+        try:
+            signature = bytes.fromhex(str(report.get("signature")))
+            self._key.verify(signature, canonical_bytes(report))
+        except (InvalidSignature, ValueError):
+            raise ReportRefused("the signature is not of the public key in config.yml") from None
+
+    def _raise_sequence(self, sequence: int) -> None:
+        """The last check, so that only a report that is right in all else moves the highest sequence."""
+        if not self._sequences.raise_to(self._node.public_key, sequence):
+            highest = self._sequences.highest(self._node.public_key)
+            raise ReportRefused(f"sequence {sequence} is not above {highest}, the highest seen: a replay, or a node that lost its state")
+
+
+def canonical_bytes(report: Mapping[str, Any]) -> bytes:
+    """What is signed: the report without its signature, as ASCII JSON with sorted keys and no spaces."""
+    unsigned = {key: value for key, value in report.items() if key != "signature"}
+    return json.dumps(unsigned, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _sequence(report: Mapping[str, Any]) -> int:
+    found = report.get("sequence")
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 < found <= MAX_SEQUENCE:
+        raise ReportRefused(f"sequence: expected a whole number above 0, found {str(found)[:40]!r}")
+    return found
+
+
+def _time(report: Mapping[str, Any], key: str) -> datetime:
+    found = report.get(key)
+    try:
+        at = datetime.fromisoformat(found) if isinstance(found, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise ReportRefused(f"{key}: expected an ISO time with a zone, found {str(found)[:40]!r}")
+    return at.astimezone(UTC)
+
+
+def _decimal(found: object, key: str) -> Decimal:
+    if not isinstance(found, str) or not _DECIMAL.match(found):
+        raise ReportRefused(f"{key}: expected a decimal string, found {str(found)[:40]!r}")
+    return Decimal(found)
+
+
+def _amounts(report: Mapping[str, Any], key: str) -> dict[Symbol, Decimal]:
+    found = report.get(key)
+    if not isinstance(found, dict):
+        raise ReportRefused(f"{key}: expected an object, found {type(found).__name__}")
+    try:
+        return {symbol(name): _decimal(value, f"{key}.{name[:40]}") for name, value in found.items()}
+    except ValueError as error:
+        raise ReportRefused(f"{key}: {error}") from None
