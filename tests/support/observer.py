@@ -26,7 +26,10 @@ def public_key(seed: str) -> str:
 
 def node_entries(urls: dict[str, str]) -> list[dict[str, str]]:
     """``observers.nodes`` of config.yml for nodes a, b, c."""
-    return [{"name": name, "url": urls.get(name, "http://127.0.0.1:9"), "public_key": public_key(seed)} for name, seed in SEEDS.items()]
+    return [
+        {"name": name, "url": urls.get(name, f"http://127.0.0.1:{port}"), "public_key": public_key(seed)}
+        for port, (name, seed) in enumerate(SEEDS.items(), start=9)  # nobody listens there: such a node is read by the url of its process
+    ]
 
 
 def write_secrets(folder: Path, name: str, wallet_address: str) -> Path:
