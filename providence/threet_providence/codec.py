@@ -13,7 +13,7 @@ import numpy as np
 from threet.engine.effects import ENTRY, state_dtype
 from threet.engine.market import CANDLE_COLUMNS, SymbolMarket
 from threet.engine.runs import RunSpec
-from threet_providence.steps import BaseRecord, Changes, EndedMark, Step, TickRecord
+from threet_providence.steps import BaseRecord, BaseRun, Changes, EndedMark, Step, TickRecord
 
 FORMAT_VERSION = 1
 
@@ -139,6 +139,6 @@ def _read_base(head: dict[str, Any], blocks: _Blocks) -> BaseRecord:
         ids=dict(head["ids"]),
         products=tuple(head["products"]),
         next_number={symbol: int(number) for symbol, number in head["next_number"].items()},
-        runs=tuple((run_id, symbol, strategy) for run_id, symbol, strategy in head["runs"]),
+        runs=tuple(BaseRun(*run) for run in head["runs"]),
         markets=markets,
     )

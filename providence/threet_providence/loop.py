@@ -16,7 +16,7 @@ from threet.engine.runs import RunImage
 from threet_providence.freshness import CandleAges
 from threet_providence.journal import Journal
 from threet_providence.messages import Message, ProductsRead, Round, RoundRequest, Stop, SymbolView, View, ViewRequest
-from threet_providence.steps import BaseRecord, Changes, Step, TickRecord, changes_of
+from threet_providence.steps import BaseRecord, BaseRun, Changes, Step, TickRecord, changes_of
 
 log = logging.getLogger("providence.loop")
 
@@ -123,14 +123,15 @@ class StrategyLoop:
         engine, runs = self._engine, self._engine.runs
         slots = np.flatnonzero(runs.dirty & runs.active).tolist()
         images = tuple(engine.image(slot) for slot in slots)
-        runs.dirty[slots] = False
         ended, self._ended_for_files = tuple(self._ended_for_files), []
         self._journal.begin_segment(self._base())
+        runs.dirty[slots] = False
         return Round(engine.tick, images, ended)
 
     def _base(self) -> BaseRecord:
-        engine = self._engine
-        specs = [engine.runs.spec(slot) for slot in np.flatnonzero(engine.runs.active).tolist()]
+        engine, runs = self._engine, self._engine.runs
+        runs.changed_tick[runs.dirty] = engine.tick
+        active = [(runs.spec(slot), int(runs.changed_tick[slot])) for slot in np.flatnonzero(runs.active).tolist()]
         return BaseRecord(
             tick=engine.tick,
             seed=engine.rules.population.seed,
@@ -139,7 +140,7 @@ class StrategyLoop:
             ids=dict(self._ids),
             products=engine.products,
             next_number=dict(engine.next_number),
-            runs=tuple((spec.id, spec.symbol, spec.strategy) for spec in specs),
+            runs=tuple(BaseRun(spec.id, spec.symbol, spec.strategy, changed) for spec, changed in active),
             markets={symbol: engine.market.saved(symbol) for symbol in engine.market.names},
         )
 

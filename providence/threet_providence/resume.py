@@ -15,6 +15,7 @@ from threet_providence.files import Folders, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
 from threet_providence.quarantine import Quarantined, put_aside
 from threet_providence.replay import Replay, ReplayedRun
+from threet_providence.steps import BaseRecord
 
 
 @dataclass(slots=True)
@@ -24,7 +25,7 @@ class Resumption:
     resumed: int = 0
     ticks_replayed: int = 0
     ids: dict[str, str] = field(default_factory=dict)
-    is_cold: bool = True  # nothing was there: begin at the streams' beginning
+    is_cold: bool = True  # nothing was ever consumed
     quarantined: list[Quarantined] = field(default_factory=list)
     to_save: list[RunImage] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -44,8 +45,7 @@ class Resume:
         """Raises JournalError where the journal cannot be gone on with."""
         self._refuse_other_layouts()
         segments = self._segments()
-        self._found.is_cold = not segments
-        self._known = {run_id: (symbol, strategy) for s in segments for run_id, symbol, strategy in s.base.runs}
+        self._known = {run.run_id: (run.symbol, run.strategy) for s in segments for run in s.base.runs}
         replay = Replay(self._engine.market, {s.name: s for s in self._engine.strategies}, self._snapshots(), self._settled)
         for number, segment in enumerate(segments):
             self._take(segment, replay, first=number == 0)
@@ -102,9 +102,9 @@ class Resume:
 
     def _take(self, segment: Segment, replay: Replay, first: bool) -> None:
         if first:
-            self._quarantine_older(replay, segment.base.tick, "the journal between its snapshot and tick {} is missing")
+            self._quarantine_stale(replay, segment.base, "the journal between its snapshot and tick {} is missing")
         elif replay.tick != segment.base.tick:
-            self._quarantine_older(replay, segment.base.tick, "the journal up to tick {} was damaged after its snapshot")
+            self._quarantine_stale(replay, segment.base, "the journal up to tick {} was damaged after its snapshot")
         replay.take_base(segment.base)
         for record in segment.ticks:
             for step in record.steps:
@@ -113,9 +113,12 @@ class Resume:
             replay.take_tick(record)
         self._found.ticks_replayed += len(segment.ticks)
 
-    def _quarantine_older(self, replay: Replay, tick: int, reason: str) -> None:
-        for run_id in [run_id for run_id, run in replay.runs.items() if run.tick < tick]:
-            self._quarantine(run_id, reason.format(tick), self._folders.run(run_id))
+    def _quarantine_stale(self, replay: Replay, base: BaseRecord, reason: str) -> None:
+        """What runs did between their snapshot and ``base`` is in no segment: only those that did nothing may go on."""
+        changed = {run.run_id: run.changed_tick for run in base.runs}
+        stale = [run_id for run_id, run in replay.runs.items() if run.tick < changed.get(run_id, base.tick)]
+        for run_id in stale:
+            self._quarantine(run_id, reason.format(base.tick), self._folders.run(run_id))
             del replay.runs[run_id]
 
     def _check_ends(self, segments: list[Segment], replay: Replay) -> None:
@@ -128,7 +131,7 @@ class Resume:
                     "restore it from a backup, or move the run files away to begin anew"
                 )
             return
-        for run_id, _, _ in segments[-1].base.runs:
+        for run_id, *_ in segments[-1].base.runs:
             if run_id not in replay.runs and run_id not in self._settled and not self._is_finished(run_id):
                 self._quarantine(run_id, f"expected {run_name(run_id)}, found no file", None)
         ahead = [run_id for run_id, run in replay.runs.items() if run.tick > replay.tick]
@@ -145,7 +148,7 @@ class Resume:
             replay.products,
             replay.next_number,
         )
-        self._found.ids = replay.ids
+        self._found.ids, self._found.is_cold = replay.ids, not replay.ids
         for run in replay.runs.values():
             if run.status == ACTIVE and not self._can_go_on(run):
                 run.status, run.exit_reason, run.ended_ms, run.votes = ENDED, "strategy changed", replay.market_ms, False
@@ -153,8 +156,8 @@ class Resume:
                 self._found.to_save.append(run.image(replay.tick))
                 continue
             replay.mark(run)
-            engine.load(run.image(replay.tick), run.voms)
-            engine.runs.dirty[engine.runs.slot_of[run.spec.id]] = run.changed
+            slot = engine.load(run.image(replay.tick), run.voms)
+            engine.runs.dirty[slot], engine.runs.changed_tick[slot] = run.changed, run.tick
             self._found.resumed += 1
 
     def _can_go_on(self, run: ReplayedRun) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -59,6 +60,15 @@ class TickRecord:
     steps: tuple[Step, ...]
 
 
+class BaseRun(NamedTuple):
+    """An active run, as a base names it. A snapshot of ``changed_tick`` or later holds all that it did up to the base."""
+
+    run_id: str
+    symbol: str
+    strategy: str
+    changed_tick: int
+
+
 @dataclass(frozen=True, slots=True)
 class BaseRecord:
     """All that a shard knows besides its runs' own snapshots, as of ``tick``; the first record of each segment."""
@@ -70,7 +80,7 @@ class BaseRecord:
     ids: Mapping[str, str]  # per stream, the last entry consumed
     products: tuple[str, ...]
     next_number: Mapping[str, int]
-    runs: tuple[tuple[str, str, str], ...]  # (id, symbol, strategy) of every active run
+    runs: tuple[BaseRun, ...]
     markets: Mapping[str, SymbolMarket]
 
 

@@ -37,13 +37,13 @@ class SnapshotWriter:
         self._inbox.put(request)
         while True:
             try:
-                self._write(request.answer.result(timeout=_ANSWER_SECONDS))
+                self.write(request.answer.result(timeout=_ANSWER_SECONDS))
                 return
             except AnswerLate:
                 if self._stop.is_set() and not request.answer.done():
                     return
 
-    def _write(self, work: Round) -> None:
+    def write(self, work: Round) -> None:
         for image in work.images:
             write_whole(self._folders.run(image.spec.id), to_bytes(image))
         for image in work.ended:

@@ -13,13 +13,15 @@ from threet.engine.types import Bools, Floats, Ints, Slots
 
 _MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
 _FLOATS = (*_MONEY, "start_balance", "leverage", "fee_rate", "max_loss", "target")
-_INTS = ("symbol", "strategy", "started_ms", "ends_ms", "closed_trades")
+_INTS = ("symbol", "strategy", "started_ms", "ends_ms", "closed_trades", "changed_tick")
 _BOOLS = ("active", "risen", "votes", "dirty")
 _LEAST_SLOTS = 64
 
 
 class RunColumns:
-    """Grows by doubling; a slot whose run ended is used again. ``dirty`` marks what a snapshot does not have yet."""
+    """Grows by doubling; a slot whose run ended is used again. ``dirty`` marks what a snapshot does not have yet;
+    ``changed_tick`` is kept by the owner of the journal: a tick at or after the last change of a run that is not dirty.
+    """
 
     size: Floats
     entry: Floats
@@ -38,6 +40,7 @@ class RunColumns:
     started_ms: Ints
     ends_ms: Ints
     closed_trades: Ints
+    changed_tick: Ints
     active: Bools
     risen: Bools
     votes: Bools

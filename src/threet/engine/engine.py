@@ -184,8 +184,11 @@ class Engine:
         ordered = [spec.parameters[p.name] for p in self.strategies[strategy].parameters]
         return self.runs.add(spec, self.market.add(spec.symbol), strategy, ordered)
 
-    def load(self, image: RunImage, voms: Voms) -> None:
-        """Takes a run as it was resumed: its VOMS after the replay of all its entries; then marks it with the latest price."""
+    def load(self, image: RunImage, voms: Voms) -> int:
+        """Takes a run as it was resumed: its VOMS after the replay of all its entries; then marks it with the latest price.
+
+        Returns its slot.
+        """
         runs, slot = self.runs, self.add(image.spec)
         for name in ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades"):
             getattr(runs, name)[slot] = getattr(voms, name)
@@ -196,6 +199,7 @@ class Engine:
         mark = self.market.marks[runs.symbol[slot]]
         if not np.isnan(mark):
             runs.update_price(np.array([slot]), np.array([mark]))
+        return slot
 
     def image(self, slot: int, status: str = ACTIVE, exit_reason: str | None = None, ended_ms: int | None = None) -> RunImage:
         runs = self.runs

@@ -1,0 +1,97 @@
+"""One shard of Providence in this process, without threads: fed by hand, killed by forgetting it, resumed from its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Queue
+
+from tests.support.market_steps import MINUTE_MS, A, B, C, Candles, MarketStep, Prices, rules, state_of
+
+from threet.adapters.market_feed import CandlesEntry, FeedBatch, FeedEntry, PricesEntry
+from threet.engine.engine import Engine
+from threet.engine.runs import RunImage
+from threet_providence.files import Folders
+from threet_providence.freshness import CandleAges
+from threet_providence.journal import Journal
+from threet_providence.loop import StrategyLoop
+from threet_providence.messages import ProductsRead, Round, RoundRequest, View, ViewRequest
+from threet_providence.resume import Resume
+from threet_providence.snapshots import load
+from threet_providence.writer import SnapshotWriter
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def entries_of(steps: Sequence[MarketStep]) -> list[FeedEntry]:
+    """The steps as stream entries, their ids in the order of consumption."""
+    return [
+        PricesEntry(f"{number}-0", step.market_ms, step.marks)
+        if isinstance(step, Prices)
+        else CandlesEntry(f"{number}-0", step.symbol, "1m", step.rows)
+        for number, step in enumerate(steps, start=1)
+    ]
+
+
+def number_of(entry_id: str) -> int:
+    return int(entry_id.split("-")[0])
+
+
+class Shard:
+    """Resumes what lies in ``root``. Nothing is closed or flushed when it is forgotten: as after a SIGKILL."""
+
+    def __init__(self, root: Path, symbols: Sequence[str] = (A, B, C), runs_per_symbol: int = 24) -> None:
+        self.folders = Folders(root)
+        self.folders.make()
+        self.engine = Engine(rules(runs_per_symbol))
+        self.found = Resume(self.folders, 0, 1, self.engine, lambda: NOW).run()
+        self.journal = Journal(root, 0, 1)
+        self.seconds = 0.0
+        ages = CandleAges(lambda: self.seconds, MINUTE_MS, patience_seconds=10)
+        self.votes_told = 0
+        self.loop = StrategyLoop(self.engine, self.journal, self.found.ids, ages, "1m", self._told)
+        self.writer = SnapshotWriter(self.folders, 0, 1, Queue(), 1.0, None)  # type: ignore[arg-type]  # its thread is not started
+        self.loop.begin(self.found.to_save)
+        self.loop.take(ProductsRead(tuple(symbols)))
+
+    def _told(self) -> None:
+        self.votes_told += 1
+
+    def next_of(self, entries: Sequence[FeedEntry]) -> list[FeedEntry]:
+        """What the streams would give after the ids of the journal."""
+        done = {stream: number_of(entry_id) for stream, entry_id in self.found.ids.items()}
+        return [e for e in entries if number_of(e.id) > done.get("prices" if isinstance(e, PricesEntry) else "candles", 0)]
+
+    def feed(self, entries: Sequence[FeedEntry], caught_up: bool = True) -> None:
+        self.loop.take(FeedBatch(tuple(entries), caught_up))
+
+    def round(self) -> Round:
+        request = RoundRequest()
+        self.loop.take(request)
+        return request.answer.result(timeout=0)
+
+    def save(self) -> None:
+        self.writer.write(self.round())
+
+    def view(self) -> View | None:
+        request = ViewRequest()
+        self.loop.take(request)
+        return request.answer.result(timeout=0) if request.answer.done() else None
+
+    def state(self) -> dict[str, tuple[object, ...]]:
+        return state_of(self.engine)
+
+    def ended(self) -> dict[str, tuple[object, ...]]:
+        """Every run that ended, by its last file, after a last round."""
+        self.save()
+        files = [*self.folders.ending.glob("run_*.json"), *self.folders.ended.glob("run_*.json")]
+        return {image.spec.id: _facts(image) for image in (load(path)[0] for path in files)}
+
+
+def _facts(image: RunImage) -> tuple[object, ...]:
+    entries = tuple((e.kind, e.time_ms, e.price.hex(), e.size.hex()) for e in image.entries.rows(image.entry_count))
+    return image.spec, image.live_pnl.hex(), image.direction, image.exit_reason, image.ended_ms, image.risen, entries
+
+
+__all__ = ["Candles", "Shard", "entries_of", "number_of"]

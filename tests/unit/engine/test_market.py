@@ -1,0 +1,67 @@
+"""Windows of closed candles, and the averages over them."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.market_steps import MINUTE_MS, walk
+
+from threet.engine.bars import Bars
+from threet.engine.market import Market
+
+BTC = "BTC/USDC:USDC"
+
+
+def closes(market: Market, symbol: str = BTC) -> list[float]:
+    saved = market.saved(symbol)
+    return saved.candles[:, 4].tolist()
+
+
+def test_a_window_is_warm_when_it_is_full():
+    market, candles = Market(MINUTE_MS, 5), walk(BTC, 6, seed=1)
+    market.append(BTC, candles[:4])
+    assert not market.is_warm(BTC)
+    market.append(BTC, candles[4:])
+    assert market.is_warm(BTC)
+    assert closes(market) == [row[4] for row in candles[1:]]
+    assert market.newest_close_ms(BTC) == 6 * MINUTE_MS
+
+
+def test_candles_that_are_there_are_passed_over():
+    market, candles = Market(MINUTE_MS, 5), walk(BTC, 6, seed=1)
+    assert market.append(BTC, candles) == 6
+    assert market.append(BTC, candles[2:]) == 0
+    assert closes(market) == [row[4] for row in candles[1:]]
+
+
+def test_a_gap_empties_the_window_so_that_no_average_reaches_across_it():
+    market, candles = Market(MINUTE_MS, 3), walk(BTC, 9, seed=1)
+    market.append(BTC, candles[:5])
+    market.append(BTC, candles[6:8])
+    assert not market.is_warm(BTC)
+    assert closes(market) == [row[4] for row in candles[6:8]]
+    market.append(BTC, candles[8:])
+    assert market.is_warm(BTC)
+
+
+def test_a_saved_window_loads_to_the_same_bits_and_a_longer_one_keeps_its_newest():
+    market, candles = Market(MINUTE_MS, 5), walk(BTC, 8, seed=2)
+    market.append(BTC, candles)
+    same, shorter = Market(MINUTE_MS, 5), Market(MINUTE_MS, 3)
+    for other in (same, shorter):
+        other.load(BTC, market.saved(BTC))
+    assert np.array_equal(same.saved(BTC).candles, market.saved(BTC).candles)
+    assert closes(shorter) == [row[4] for row in candles[-3:]]
+
+
+@given(st.lists(st.floats(0.001, 1e6), min_size=3, max_size=40), st.integers(1, 5))
+def test_averages_do_not_depend_on_how_many_symbols_are_asked_at_once(values, copies):
+    row = np.array(values)
+    one = _bars(row[None, :]).close_means
+    many = _bars(np.vstack([np.roll(row, k) for k in range(copies)] + [row])).close_means
+    assert one[0].tobytes() == many[-1].tobytes()
+    for bars in (1, 2, len(values)):
+        assert np.isclose(one[0, bars - 1], row[-bars:].mean(), rtol=1e-12)
+
+
+def _bars(close: np.ndarray) -> Bars:
+    return Bars(close, close, close, close, close)
