@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgpack
-from eth_account.messages import encode_typed_data
 from eth_hash.auto import keccak
 from eth_keys.datatypes import Signature
 from eth_keys.exceptions import BadSignature
@@ -53,7 +52,7 @@ def recover_signer(
         digest = _user_signed_digest(action) if user_signed else l1_digest(action, nonce, vault, expires_after)
         vrs = (int(signature["v"]) - 27, int(signature["r"], 16), int(signature["s"], 16))
         public = Signature(vrs=vrs).recover_public_key_from_msg_hash(digest)
-    except (BadSignature, ValidationError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (BadSignature, ValidationError, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableSignature(str(error)) from error
     return str(public.to_address())
 
@@ -70,14 +69,20 @@ def l1_digest(action: Mapping[str, Any], nonce: int, vault: str | None, expires_
 
 
 def _user_signed_digest(action: Mapping[str, Any]) -> bytes:
+    """EIP-712 for flat messages, which is all the venue has: hash of type, domain and fields."""
     name, fields = USER_SIGNED[action["type"]]
-    domain = {
-        "name": "HyperliquidSignTransaction",
-        "version": "1",
-        "chainId": int(action["signatureChainId"], 16),
-        "verifyingContract": "0x" + "0" * 40,
-    }
-    types = {f"HyperliquidTransaction:{name}": [{"name": field, "type": kind} for field, kind in fields]}
-    message = {field: action[field] for field, _ in fields}
-    encoded = encode_typed_data(domain, types, message)
-    return keccak(b"\x19" + encoded.version + encoded.header + encoded.body)
+    listed = ",".join(f"{kind} {field}" for field, kind in fields)
+    encoded = b"".join(_encode(kind, action[field]) for field, kind in fields)
+    message = keccak(keccak(f"HyperliquidTransaction:{name}({listed})".encode()) + encoded)
+    chain = int(action["signatureChainId"], 16).to_bytes(32, "big")
+    domain = keccak(_DOMAIN_TYPE + keccak(b"HyperliquidSignTransaction") + keccak(b"1") + chain + bytes(32))
+    return keccak(b"\x19\x01" + domain + message)
+
+
+def _encode(kind: str, value: Any) -> bytes:
+    """One field as 32 bytes. Raises TypeError or ValueError for a value that is not of its kind."""
+    if kind == "string":
+        return keccak(str(value).encode())
+    if kind == "address":
+        return bytes.fromhex(value.removeprefix("0x")).rjust(32, b"\0")
+    return int(value).to_bytes(32, "big")
