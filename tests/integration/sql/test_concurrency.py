@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
+from tests.integration.sql.conftest import empty
 from tests.integration.sql.contender import COUNTER, SHARED, count_up
 from tests.integration.sql.facts import order
 from tests.support.settings import ROOT, write_config
@@ -120,8 +121,6 @@ def test_a_locked_sqlite_gives_up_after_the_busy_time(sqlite_engine: Engine, tmp
 
 def test_deadlocked_writers_on_mariadb_are_run_again(mariadb_engine: Engine) -> None:
     """Two transactions take two rows in opposite order: MariaDB undoes one, which runs again and is done."""
-    from tests.integration.sql.conftest import empty
-
     empty(mariadb_engine)
     with mariadb_engine.begin() as connection:
         connection.exec_driver_sql("INSERT INTO platform_state (name, value) VALUES ('left', '0'), ('right', '0')")

@@ -2,6 +2,7 @@
 
 from threet.adapters.sql.cycle_store import SqlCycleStore
 from threet.adapters.sql.engine import make_engine
+from threet.adapters.sql.errors import DatabaseError
 from threet.adapters.sql.housekeeping import prune
 from threet.adapters.sql.products import SqlProducts
 from threet.adapters.sql.runs import SqlRunsPublisher
@@ -10,6 +11,7 @@ from threet.adapters.sql.sequences import SqlObserverSequences
 from threet.adapters.sql.snapshots import SqlSnapshotStore
 
 __all__ = [
+    "DatabaseError",
     "SchemaError",
     "SqlCycleStore",
     "SqlObserverSequences",

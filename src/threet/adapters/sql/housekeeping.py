@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Engine, delete, exists, func, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, delete, exists, or_, select
 
 from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs
 from threet.adapters.sql.transactions import write
@@ -15,6 +15,7 @@ from threet.settings.sections import RetentionSettings
 
 _BATCH_ROWS = 500
 _MAX_BATCHES = 40
+_OVER = ["ended", "quarantined"]
 _FINAL = [state.value for state in OrderState if state.is_final]
 
 _Old = tuple[Column[Any], ColumnElement[bool]]
@@ -29,12 +30,13 @@ def prune(engine: Engine, retention: RetentionSettings, now: datetime) -> dict[s
 def _what(retention: RetentionSettings, now: datetime) -> Iterator[_Old]:
     """What is old, those that refer before those referred to."""
     ended_before = now - timedelta(days=retention.ended_runs_days)
-    yield runs.c.id, (runs.c.status != "active") & (runs.c.updated_at < ended_before)
+    yield runs.c.id, runs.c.status.in_(_OVER) & (runs.c.updated_at < ended_before)
     yield position_snapshots.c.id, _before(position_snapshots.c.observed_at, now, retention.position_snapshots_days)
     referred = exists().where(position_snapshots.c.balance_id == balance_history.c.id)
     yield balance_history.c.id, _before(balance_history.c.observed_at, now, retention.balance_history_days) & ~referred
     settled_before = now - timedelta(days=retention.orders_days)
-    yield orders.c.id, orders.c.state.in_(_FINAL) & (func.coalesce(orders.c.settled_at, orders.c.created_at) < settled_before)
+    never_reached = orders.c.settled_at.is_(None) & (orders.c.created_at < settled_before)
+    yield orders.c.id, orders.c.state.in_(_FINAL) & or_(orders.c.settled_at < settled_before, never_reached)
     yield fills.c.fill_id, _before(fills.c.exchange_time, now, retention.fills_days)
     ordered = exists().where(orders.c.cycle_id == decisions.c.cycle_id)
     yield decisions.c.cycle_id, _before(decisions.c.at, now, retention.decisions_days) & ~ordered
@@ -55,7 +57,7 @@ def _delete(engine: Engine, key: Column[Any], old: ColumnElement[bool]) -> int:
 
 
 def _delete_batch(connection: Connection, key: Column[Any], old: ColumnElement[bool]) -> int:
-    keys = list(connection.execute(select(key).where(old).order_by(key).limit(_BATCH_ROWS)).scalars())
+    keys = list(connection.execute(select(key).where(old).limit(_BATCH_ROWS)).scalars())
     if not keys:
         return 0
     if key.table is position_snapshots:

@@ -6,9 +6,9 @@ import uuid
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, Engine, func, insert, inspect, select
-from sqlalchemy.exc import OperationalError
 
 from threet.adapters.sql import tables
+from threet.adapters.sql.errors import DatabaseError
 from threet.adapters.sql.state import EPOCH
 from threet.adapters.sql.transactions import read, write
 
@@ -16,7 +16,7 @@ FIRST_MIGRATION = "0001_first_release"
 SEED_INSTRUMENTS = (("BTC", 40), ("ETH", 25), ("SOL", 20), ("DOGE", 10))
 """Instrument and maximum leverage; the product is INSTRUMENT/USDC:USDC."""
 
-_EMBEDDED = "the demo makes it by itself; else delete the file and start again"
+_EMBEDDED = "stop everything, move the file away and start again: an embedded database is made at the first start"
 _SERVER = "a fresh server: mariadb -u root -p < init.sql; an older one: apply the files of migrations/ that are newer, in order"
 
 
@@ -52,8 +52,9 @@ def check_schema(engine: Engine) -> None:
     cure = _EMBEDDED if engine.dialect.name == "sqlite" else _SERVER
     try:
         problems = read(engine, _problems)
-    except OperationalError as error:
-        raise SchemaError(f"database {url} does not answer: {error.orig}; start it, or mend database.url in config.yml") from error
+    except DatabaseError as error:
+        told = getattr(error, "orig", None) or error
+        raise SchemaError(f"database {url} does not answer: {told}; start it, or mend database.url in config.yml") from error
     if problems:
         raise SchemaError(f"database {url}: {'; '.join(problems)}. Cure: {cure}")
 
