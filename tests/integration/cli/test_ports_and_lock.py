@@ -10,26 +10,36 @@ from pathlib import Path
 import pytest
 
 from threet.cli.demo.folder import FolderInUse, StateFolder
-from threet.cli.demo.free_ports import choose_ports, is_free
+from threet.cli.demo.free_ports import PortClaims, is_free
 
 
-def test_a_port_in_use_is_named_and_another_is_taken() -> None:
-    with socket.socket() as busy:
+def test_a_port_in_use_is_named_and_another_is_taken(tmp_path: Path) -> None:
+    with socket.socket() as busy, PortClaims(tmp_path) as claims:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
         wanted = busy.getsockname()[1]
         said: list[str] = []
-        chosen = choose_ports({"redis": wanted, "flower": wanted}, said.append)
+        chosen = claims.choose({"redis": wanted, "flower": wanted}, said.append)
     assert wanted not in chosen.values()
     assert len(set(chosen.values())) == 2
     assert said[0] == f"redis: port {wanted} is in use, {chosen['redis']} is taken instead"
 
 
-def test_a_free_port_is_kept() -> None:
+def test_a_free_port_is_kept(tmp_path: Path) -> None:
     port = next(port for port in range(23000, 24000) if is_free(port))
     said: list[str] = []
-    assert choose_ports({"redis": port}, said.append) == {"redis": port}
+    with PortClaims(tmp_path) as claims:
+        assert claims.choose({"redis": port}, said.append) == {"redis": port}
     assert said == []
+
+
+def test_two_supervisors_never_choose_the_same_port_though_nobody_listens_yet(tmp_path: Path) -> None:
+    port = next(port for port in range(23000, 24000) if is_free(port) and is_free(port + 1))
+    with PortClaims(tmp_path) as first, PortClaims(tmp_path) as second:
+        assert first.choose({"redis": port}, lambda _: None) == {"redis": port}
+        assert second.choose({"redis": port}, lambda _: None) == {"redis": port + 1}
+    with PortClaims(tmp_path) as third:
+        assert third.choose({"redis": port}, lambda _: None) == {"redis": port}
 
 
 def _hold(root: Path, ready: Event, done: Event) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from threet.adapters.sql.errors import DatabaseError
 from threet.cli.demo.summary import ShowFacts, failures
 from threet.cli.demo.watching import Watcher
 from threet.settings import Settings
 
 CLOSING_CYCLES = 3
+
+
+class ShowFailed(Exception):
+    """The end cannot be told; the message says why."""
 
 
 class Closing:
@@ -26,7 +31,11 @@ class Closing:
         if cycles <= self._looked_at or self._watcher.has_plan():
             return False
         self._looked_at = cycles
-        return not failures(self._watcher.facts())
+        return not failures(self.facts())
 
     def facts(self) -> ShowFacts:
-        return self._watcher.facts()
+        """Raises ShowFailed where what the summary needs cannot be read."""
+        try:
+            return self._watcher.facts()
+        except (OSError, DatabaseError, KeyError) as error:
+            raise ShowFailed(f"the summary cannot be made: {type(error).__name__}: {error}") from error

@@ -27,6 +27,9 @@ _INTERRUPTED = 130
 @click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="State folder [state/demo-seeded or state/demo-candles].")
 def command(config: Path | None, seconds: float | None, candles: Path | None, speed: float | None, state: Path | None) -> None:
     """Run the whole platform on this machine against a simulated exchange: no keys, no money."""
+    from threet.adapters.sql import SchemaError
+    from threet.adapters.sql.errors import DatabaseError
+    from threet.cli.demo.closing import ShowFailed
     from threet.cli.demo.screen import make_screen
     from threet.cli.demo.supervisor import Interrupted, Supervisor, Wish
 
@@ -35,7 +38,7 @@ def command(config: Path | None, seconds: float | None, candles: Path | None, sp
     wish = Wish(project_config, Market(candles.absolute() if candles else None, speed), seconds, folder)
     try:
         summary, lacking = Supervisor(wish, make_screen()).run()
-    except (FolderInUse, OtherMarket, NoFreePort, NoRedis, SettingsError, StartFailed) as error:
+    except (FolderInUse, OtherMarket, NoFreePort, NoRedis, SettingsError, StartFailed, SchemaError, DatabaseError, ShowFailed) as error:
         raise click.ClickException(str(error)) from None
     except Interrupted:
         click.echo("interrupted before its end: no summary", err=True)

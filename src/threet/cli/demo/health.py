@@ -57,6 +57,15 @@ def log_says(words: str) -> Check:
     return check
 
 
+def all_of(*checks: Check) -> Check:
+    """Healthy once all are; tells the first that is not."""
+
+    def check(log: LogFile) -> str | None:
+        return next((wrong for one in checks if (wrong := one(log)) is not None), None)
+
+    return check
+
+
 def is_held(lock_file: Path) -> Check:
     """Healthy while the file names a process that lives: a lock is taken before the work begins."""
 

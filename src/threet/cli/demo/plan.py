@@ -8,7 +8,7 @@ from pathlib import Path
 
 from threet.cli.demo.fleet import Part
 from threet.cli.demo.folder import StateFolder
-from threet.cli.demo.health import http_ok, is_held, lives, log_says, redis_answers
+from threet.cli.demo.health import all_of, http_ok, is_held, lives, log_says, redis_answers
 from threet.cli.demo.process import Command
 from threet.cli.demo.redis_server import redis_binary, write_redis_config
 from threet.cli.demo.settings_files import Ports, child_environment
@@ -17,6 +17,9 @@ from threet.settings import Secrets, Settings
 _QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat")
 """Workers that share no cluster need not talk to each other."""
 
+
+_IS_MINE = log_says(" ready http://")
+"""The part itself says where it listens; an answer alone could be somebody else's."""
 
 _LOGGING = ("-l", "INFO")
 
@@ -64,14 +67,14 @@ def _simulator(folder: StateFolder, settings: Settings, secrets: Secrets, ports:
         *("--account", f"{master}={settings.simulator.deposit_usd}", "--agent", f"{master}={agent}"),
     )
     check = http_ok(f"http://127.0.0.1:{ports.simulator}/sim/health")
-    return Part("simulator", command, (), check, check)
+    return Part("simulator", command, (), all_of(_IS_MINE, check), check)
 
 
 def _observer(folder: StateFolder, name: str, port: int) -> Part:
     service = f"observer_{name}"
     command = _module(folder, service, "threet.observer", *_files(folder, service), "--name", name, "--port", str(port))
     check = http_ok(f"http://127.0.0.1:{port}/health")
-    return Part(service, command, ("simulator",), check, check)
+    return Part(service, command, ("simulator",), all_of(_IS_MINE, check), check)
 
 
 def _worker(folder: StateFolder, settings: Settings, service: str, queues: Sequence[str]) -> Part:

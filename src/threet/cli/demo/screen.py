@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import shorten
 from types import TracebackType
 from typing import Protocol
 
@@ -25,6 +26,7 @@ _EQUITY_POINTS = 600
 _EVENTS_SHOWN = 5
 _PROBLEMS_SHOWN = 4
 _LINE_EVERY_SECONDS = 10.0
+_REASON_WIDTH = 120
 _STYLES = {
     State.WELL: "green",
     State.STARTING: "cyan",
@@ -129,7 +131,7 @@ def plain_line(moment: Moment) -> str:
     equity = "unknown" if isinstance(value, Unknown) else f"{value.value:,.2f} USD"
     agreed = sum(bool(view.decided and view.decided["agreed"]) for view in picture.symbols)
     held = [f"{v.symbol.split('/')[0]} {v.actual:+f}" for v in picture.symbols if not isinstance(v.actual, Unknown) and v.actual != 0]
-    decision = last_decision(picture).plain
+    decision = shorten(last_decision(picture).plain, _REASON_WIDTH, placeholder=" ...")
     ill = [f"{part.name} {part.state}" for part in moment.parts if part.state is not State.WELL]
     tail = f"  NOT WELL: {', '.join(ill)}" if ill else ""
     return f"{seconds}  equity {equity}  agreed {agreed}/{len(picture.symbols)}  held {', '.join(held) or 'nothing'}  {decision}{tail}"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from threet.cli.demo.fleet import Fleet, StartFailed, State
 from threet.cli.demo.folder import StateFolder
-from threet.cli.demo.free_ports import choose_ports
+from threet.cli.demo.free_ports import PortClaims
 from threet.cli.demo.plan import make_plan
 from threet.cli.demo.screen import Moment, Screen
 from threet.cli.demo.settings_files import Market, Ports, make_keys, preferred_ports, split_password, write_secrets, write_settings
@@ -74,7 +74,7 @@ class Supervisor:
             stack.enter_context(self._folder.locked())
             self._folder.belongs_to(str(self._wish.market))
             stack.enter_context(_Signals(self._on_signal))
-            settings, secrets, ports = self._write_files()
+            settings, secrets, ports = self._write_files(stack.enter_context(PortClaims()))
             fleet = Fleet(
                 make_plan(self._folder, settings, secrets, ports, self._wish.project_config.absolute().parent),
                 self._folder.logs,
@@ -91,10 +91,10 @@ class Supervisor:
                     raise
                 return None, []
 
-    def _write_files(self) -> tuple[Settings, Secrets, Ports]:
+    def _write_files(self, claims: PortClaims) -> tuple[Settings, Secrets, Ports]:
         project = load_settings(self._wish.project_config)
         names = [node.name for node in project.observers.nodes]
-        chosen = choose_ports(preferred_ports(project), self._screen.say)
+        chosen = claims.choose(preferred_ports(project), self._screen.say)
         ports = Ports(chosen["redis"], chosen["simulator"], chosen["flower"], {name: chosen[f"observer_{name}"] for name in names})
         keys = make_keys(self._folder, names)
         given = os.environ.get("DATABASE_URL") or None

@@ -11,6 +11,9 @@ from rich.console import Console
 from threet.cli.options import read_settings, settings_options
 from threet.cli.status.picture import as_json
 
+_WIDTH_ELSEWHERE = 180
+"""Columns where nobody knows how wide the reader is: a file, a pipe."""
+
 
 @click.command(name="status")
 @settings_options
@@ -27,4 +30,5 @@ def command(config: Path | None, secrets: Path | None, as_one_line: bool) -> Non
     if as_one_line:
         click.echo(json.dumps({**as_json(picture), "problems": as_json(problems)}))
     else:
-        print_status(Console(), picture, problems)
+        console = Console()
+        print_status(console if console.is_terminal else Console(width=_WIDTH_ELSEWHERE), picture, problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -69,8 +69,10 @@ def services_table(picture: Picture) -> Table:
 
 
 def symbols_table(picture: Picture) -> Table:
-    columns = ("symbol", "price", "votes", "target", "actual", "sources", "consensus", "what happens")
-    table = Table(*columns, title="Symbols", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="Symbols", title_justify="left", box=None, pad_edge=False)
+    for column in ("symbol", "price", "votes", "target", "actual", "sources", "consensus"):
+        table.add_column(column, no_wrap=column != "sources")
+    table.add_column("what happens")
     for view in picture.symbols:
         table.add_row(view.symbol, *symbol_cells(view))
     return table
@@ -90,8 +92,9 @@ def symbol_cells(view: SymbolView) -> tuple[Text, ...]:
 
 
 def orders_table(picture: Picture) -> Table:
-    columns = ("at", "order", "symbol", "state", "why")
-    table = Table(*columns, title="Last orders", title_justify="left", box=None, pad_edge=False)
+    table = Table(title="Last orders", title_justify="left", box=None, pad_edge=False)
+    for column in ("at", "order", "symbol", "state", "why"):
+        table.add_column(column, no_wrap=column != "why")
     if isinstance(picture.last_orders, Unknown):
         table.add_row("", "", "", _unknown(picture.last_orders), "")
         return table
@@ -132,14 +135,14 @@ def _contracts(contracts: Decimal) -> str:
     return "0" if contracts == 0 else f"{contracts.normalize():+f}"
 
 
-def _vote(decided: dict[str, Any] | Any) -> Text:
+def _vote(decided: Mapping[str, Any]) -> Text:
     vote = decided["vote"]
     if vote is None:
         return _UNKNOWN
     return Text(f"{Decimal(vote['net']):+.2f} ({vote['direction_sum']:+d} of {vote['voters']}/{vote['active_runs']})")
 
 
-def _target(decided: dict[str, Any] | Any) -> Text:
+def _target(decided: Mapping[str, Any]) -> Text:
     target = decided["target"]
     if target["kind"] == "Hold":
         return Text("hold", style="yellow")
@@ -149,13 +152,13 @@ def _target(decided: dict[str, Any] | Any) -> Text:
     return Text(shown if target["kind"] == "Target" else f"{shown} reduce", style="" if target["kind"] == "Target" else "yellow")
 
 
-def _sources(decided: dict[str, Any] | Any) -> Text:
-    parts = []
+def _sources(decided: Mapping[str, Any]) -> Text:
+    """Those that say the same stand together: ``a b local -0.5, c ?``."""
+    said: dict[str, list[str]] = {}
     for name, view in decided["sources"].items():
-        known = view["contracts"] is not None
-        parts.append(Text(f"{name} {_contracts(Decimal(view['contracts'])) if known else '?'}", style="" if known else "yellow"))
-    return Text("  ").join(parts)
+        said.setdefault("?" if view["contracts"] is None else _contracts(Decimal(view["contracts"])), []).append(name)
+    return Text(", ").join(Text(f"{' '.join(names)} {what}", style="yellow" if what == "?" else "") for what, names in said.items())
 
 
-def _consensus(decided: dict[str, Any] | Any) -> Text:
+def _consensus(decided: Mapping[str, Any]) -> Text:
     return Text("agreed", style="green") if decided["agreed"] else Text("none", style="red")

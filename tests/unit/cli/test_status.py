@@ -1,0 +1,156 @@
+"""`3t status` names every problem with what to do, hides nothing that is unknown, and is silent where all is well."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from rich.console import Console
+from tests.unit.cli.pictures import BTC, ETH, NOW, SETTINGS, decision, entry, order, picture, service, view
+
+from threet.application.store import Control
+from threet.cli.status.picture import ObserverView, Picture, as_json
+from threet.cli.status.problems import find_problems
+from threet.cli.status.render import print_status
+from threet.domain.symbol_state import SymbolState
+from threet.domain.values import OrderState, Unknown
+
+AWAY = ObserverView("b", "http://127.0.0.1:2", False, "connection refused")
+LOCKED = SymbolState(BTC, lock_reason="changed by 1 without us")
+
+
+def told(shown: Picture) -> str:
+    return "\n".join(f"{problem.what} => {problem.cure}" for problem in find_problems(shown, SETTINGS))
+
+
+def test_a_healthy_platform_has_no_problem() -> None:
+    assert told(picture()) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"halt_file": "ann at noon: lunch"}, "halted: ann at noon: lunch => nothing that adds risk is sent; `3t resume`"),
+        ({"halt_file": Unknown("cannot look")}, "cannot look => nothing is sent while nobody can tell"),
+        ({"control": Control(True, "lunch", None, None)}, "halted in the database, without a halt file here: lunch"),
+        ({"control": Control(True, "x", "close it", None), "halt_file": "x"}, "flattening: close it"),
+        ({"control": Unknown("the database cannot be read: away")}, "the database cannot be read: away => nothing is traded meanwhile"),
+        ({"canary_ages": Unknown("refused"), "waiting": Unknown("refused")}, "Redis cannot be read: refused => no task runs meanwhile"),
+        ({"services": [service(fresh=False, age_seconds=90.0)]}, "market@host was last heard of 90 s ago (limit 60 s)"),
+        ({"services": [service(same_config=False, config_hash="f" * 64)]}, "market@host runs config ffffffffffff"),
+        ({"canary_ages": {"market": 1.0, "account": 1.0}}, "queue reconcile: no canary has run yet; 0 tasks wait"),
+        ({"canary_ages": {"market": 36.0, "account": 1.0, "reconcile": 1.0}}, "queue market: the last canary ran 36 s ago (limit 35 s)"),
+        ({"heartbeat_age": 31.0}, "Providence: the last heartbeat is 31 s old (limit 30 s)"),
+        ({"heartbeat_age": Unknown("1 of 2 shards")}, "Providence: 1 of 2 shards => is it running?"),
+        ({"decision": None}, "no reconcile cycle has run yet"),
+        ({"decision": decision(at=NOW - timedelta(seconds=36))}, "the last cycle was 36 s ago (limit 35 s)"),
+        (
+            {"decision": decision(status="blocked", reason="clock skew: 9 s")},
+            "nothing: clock skew: 9 s => set this machine's clock",
+        ),
+        (
+            {"unresolved": [order(OrderState.UNKNOWN)]},
+            "(buy 0.5 BTC/USDC:USDC) has no known end after 3 s => it is never sent again",
+        ),
+        ({"symbols": [view(state=LOCKED)]}, "BTC/USDC:USDC: locked: changed by 1 without us"),
+        ({"symbols": [view(state=replace(LOCKED, needs_person=True))]}, "a person must look and `3t adopt`"),
+        ({"symbols": [view(decided=entry(alert="on hold for 700 s"))]}, "BTC/USDC:USDC: on hold for 700 s => look at the position"),
+    ],
+)
+def test_each_problem_is_told_with_its_cure(change: dict[str, object], words: str) -> None:
+    assert words in told(picture(**change))
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("market rules: NEW/USDC:USDC is not listed", "the venue does not list it"),
+        ("votes: warming up, or its candles are stale", "its indicators need closed candles"),
+        ("votes: shard 0 has no fresh heartbeat", "see Providence above"),
+        ("price: 30.0 s old, limit 10 s", "the market worker does not publish"),
+        ("no consensus: dissent: local 1, b 2", "see the sources of this symbol"),
+    ],
+)
+def test_each_hold_is_told_with_its_cure(reason: str, cure: str) -> None:
+    held = entry(None, kind="Hold", reason=reason)
+    assert f"BTC/USDC:USDC, ETH/USDC:USDC: holds: {reason} => {cure}" in told(picture(symbols=[view(BTC, held), view(ETH, held)])).replace(
+        "wait: ", ""
+    )
+
+
+def test_one_observer_away_trading_goes_on_two_away_it_does_not() -> None:
+    nodes = picture().observers
+    one = told(picture(observers=[nodes[0], AWAY, nodes[2]]))
+    two = told(picture(observers=[nodes[0], AWAY, replace(AWAY, name="c")]))
+    assert one == "observer b: connection refused => 2 of 3 work, quorum 2: trading goes on with 2; start observer b again"
+    assert "1 of 3 work, quorum 2: below the quorum: nothing is traded until 2 of them agree; start observer c again" in two
+
+
+def without(name: str, reason: str) -> dict[str, object]:
+    made = entry()
+    made["sources"][name] = {"contracts": None, "as_of": None, "reason": reason}
+    return made
+
+
+def test_an_observer_that_answers_but_does_not_count_is_told() -> None:
+    lying = without("b", "b: signature does not fit")
+    assert "observer b: its last report did not count: b: signature does not fit" in told(
+        picture(symbols=[view(BTC, lying), view(ETH, lying)])
+    )
+
+
+def test_an_observer_that_was_asked_too_soon_after_a_fill_is_no_problem() -> None:
+    late = without("b", "b: 0.4 s older than our last fill or settlement of BTC/USDC:USDC allows")
+    assert told(picture(symbols=[view(BTC, late)])) == ""
+
+
+def test_canary_and_cycle_limits_hold_on_both_sides() -> None:
+    at_limit = {"market": 35.0, "account": 35.0, "reconcile": 35.0}
+    assert told(picture(canary_ages=at_limit, decision=decision(at=NOW - timedelta(seconds=35)), heartbeat_age=30.0)) == ""
+
+
+def test_json_keeps_decimals_exact_and_says_what_is_unknown() -> None:
+    shown = json.loads(json.dumps(as_json(picture(heartbeat_age=Unknown("away")))))
+    assert shown["account_value"] == {"value": "10000.5", "age_seconds": 1.0}
+    assert shown["heartbeat_age"] == {"unknown": "away"}
+    assert shown["symbols"][0]["decided"]["target"] == {"kind": "Target", "contracts": "0.5", "reason": None}
+    assert shown["last_orders"][0]["state"] == "FILLED"
+    assert shown["at"] == "2026-06-01T12:00:00+00:00"
+
+
+def shown_text(shown: Picture) -> str:
+    buffer = io.StringIO()
+    print_status(Console(file=buffer, width=200), shown, find_problems(shown, SETTINGS))
+    return buffer.getvalue()
+
+
+def test_the_tables_show_each_sources_view() -> None:
+    text = shown_text(picture(symbols=[view(BTC, without("b", "away"))]))
+    assert "local a c +0.5, b ?" in text
+    assert "No problems." not in text
+    assert "No problems." in shown_text(picture())
+
+
+def test_a_picture_of_nothing_but_unknowns_can_be_shown() -> None:
+    nothing = Unknown("[red]away[/red]")
+    shown = picture(
+        halt_file=nothing,
+        control=nothing,
+        services=nothing,
+        canary_ages=nothing,
+        waiting=nothing,
+        heartbeat_age=nothing,
+        account_value=nothing,
+        unresolved=nothing,
+        last_orders=nothing,
+        decision=nothing,
+        symbols=[replace(view(), price=nothing, actual=nothing, decided=None)],
+    )
+    text = shown_text(shown)
+    assert "unknown ([red]away[/red])" in text
+    assert "10,000" not in text
+    assert str(Decimal(0)) not in text.split("Symbols")[1].split("Last orders")[0]
