@@ -44,10 +44,10 @@ class Reader:
     async def latest(self) -> Reading:
         """The latest reading, or a new one where that is older than the interval. Raises Unreadable; never an old one instead."""
         async with self._turn:
-            if self._latest is None or time.monotonic() - self._latest_at > self._interval:
-                await self._renew()
-            assert self._latest is not None
-            return self._latest
+            latest = self._latest
+            if latest is None or time.monotonic() - self._latest_at > self._interval:
+                latest = await self._renew()
+            return latest
 
     async def poll(self) -> None:
         """Reads at every interval, for ever. A reading that fails is logged once per reason and tried again."""
@@ -60,7 +60,7 @@ class Reader:
                 pass
             await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - started)))
 
-    async def _renew(self) -> None:
+    async def _renew(self) -> Reading:
         started = time.monotonic()
         try:
             reading = await self._read()
@@ -73,6 +73,7 @@ class Reader:
             log.info("reading again after: %s", self.last_error)
         self.last_error = None
         self._latest, self._latest_at = reading, started
+        return reading
 
     async def _read(self) -> Reading:
         observed_at = datetime.now(UTC)

@@ -15,11 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
 from tests.support.observer import SEEDS, ObserverProcess, node_entries, public_key, write_secrets
 from tests.support.sequences import MemorySequences
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 from tests.support.venue_settings import write_config
+
 from threet.adapters.clock import SystemClock
 from threet.adapters.observers import HttpObserver
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading, Venue
@@ -192,21 +192,23 @@ def test_a_node_that_waits_uses_next_to_no_processor(watch: Watch) -> None:
     assert share < 0.04  # four readings a time-span of the default's one: at the default interval below 1 %
 
 
-def test_a_second_node_of_the_same_name_refuses_to_start(watch: Watch) -> None:
-    secrets = watch.folder / "secrets-a.yml"
-    command = [sys.executable, "-m", "threet.observer", "--config", str(watch.config), "--secrets", str(secrets), "--name", "a", "--port", "0"]
-    done = subprocess.run([*command, "--state", str(watch.folder / "a")], capture_output=True, text=True, timeout=30, check=False)
+def start_in_vain(watch: Watch, name: str, state: str) -> str:
+    """What a node with observer a's secrets writes when it cannot start."""
+    command = [sys.executable, "-m", "threet.observer", "--config", str(watch.config), "--secrets", str(watch.folder / "secrets-a.yml")]
+    command += ["--name", name, "--port", "0", "--state", str(watch.folder / state)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
-    assert "another node with this name" in done.stderr
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_a_second_node_of_the_same_name_refuses_to_start(watch: Watch) -> None:
+    assert "another node with this name" in start_in_vain(watch, "a", "a")
 
 
 @pytest.mark.parametrize(("name", "text"), [("z", "expected --name to be one of a, b, c, was 'z'"), ("b", "observers.b.private_key")])
 def test_a_start_that_cannot_work_says_why(watch: Watch, name: str, text: str) -> None:
-    secrets = watch.folder / "secrets-a.yml"
-    command = [sys.executable, "-m", "threet.observer", "--config", str(watch.config), "--secrets", str(secrets), "--name", name, "--port", "0"]
-    done = subprocess.run([*command, "--state", str(watch.folder / "x")], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert text in done.stderr
+    assert text in start_in_vain(watch, name, "x")
 
 
 def test_its_names_are_those_that_the_trader_uses(watch: Watch) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -233,11 +235,42 @@ def test_one_signer_and_nonces_that_rise_over_restarts(desk: Desk) -> None:
     with pytest.raises(SignerLocked, match="signs already"):
         CcxtTrading(desk.settings, desk.clock, desk.master.address, desk.agent.private_key, desk.folder / "nonce")
     desk.trading.close()
-    again = CcxtTrading(
-        desk.settings, desk.clock, desk.master.address, desk.agent.private_key, desk.folder / "nonce", Venue(desk.settings, desk.clock)
-    )
+    again = CcxtTrading(desk.settings, desk.clock, desk.master.address, desk.agent.private_key, desk.folder / "nonce", desk.venue)
     again.submit(desk.request())
     again.close()
     nonces = [action["nonce"] for action in desk.actions()]
     assert nonces == sorted(set(nonces))
     assert len(nonces) == 2
+
+
+def test_an_order_never_waits_for_the_list_of_markets(desk: Desk) -> None:
+    request = desk.request()
+    desk.trading.close()
+    venue = Venue(desk.settings, desk.clock)
+    fresh = CcxtTrading(desk.settings, desk.clock, desk.master.address, desk.agent.private_key, desk.folder / "nonce", venue)
+    with pytest.raises(VenueBusy, match="not read yet"):
+        fresh.submit(request)
+    assert desk.actions("order") == []
+    venue.catalogue.read()
+    assert fresh.submit(request).state is OrderState.FILLED
+    fresh.close()
+
+
+def test_a_connection_that_does_not_stand_within_a_second_sends_no_order(desk: Desk) -> None:
+    request = desk.request()
+    with socket.socket() as listener:  # its queue is full: the next connection is neither taken nor refused
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(address)
+        desk.trading._listed(BTC)
+        desk.trading._client.urls["api"] = {"public": f"http://127.0.0.1:{address[1]}", "private": f"http://127.0.0.1:{address[1]}"}
+        started = time.monotonic()
+        with pytest.raises(VenueBusy, match="no connection"):
+            desk.trading.submit(request)
+        assert time.monotonic() - started < 1.5
+        for each in waiting:
+            each.close()

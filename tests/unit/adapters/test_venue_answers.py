@@ -120,14 +120,32 @@ def test_a_look_up_gives_state_and_what_is_filled(status: str, left: str, state:
 
 def test_never_seen_is_none_and_only_that() -> None:
     assert order_status({"status": "unknownOid"}, ID, BTC, named) is None
-    wrong = (None, {}, [], {"status": "order"}, looked_up("new word", "0.5"), looked_up("open", "0.6"), looked_up("open", "0.5", coin="ETH"))
+    wrong = (
+        None,
+        {},
+        [],
+        {"status": "order"},
+        looked_up("new word", "0.5"),
+        looked_up("open", "0.6"),
+        looked_up("open", "0.5", coin="ETH"),
+    )
     for garbage in (*wrong, looked_up("open", "0.5", cloid="0x" + "cd" * 16), looked_up("open", "0.5", cloid=None)):
         with pytest.raises(VenueSilent):
             order_status(garbage, ID, BTC, named)
 
 
 def test_a_liquidation_is_ours_only_where_it_names_us() -> None:
-    entry = {"tid": 5, "oid": 7, "coin": "BTC", "side": "A", "sz": "1", "px": "2", "fee": "0.1", "closedPnl": "0", "time": 1_780_315_200_000}
+    entry = {
+        "tid": 5,
+        "oid": 7,
+        "coin": "BTC",
+        "side": "A",
+        "sz": "1",
+        "px": "2",
+        "fee": "0.1",
+        "closedPnl": "0",
+        "time": 1_780_315_200_000,
+    }
     assert not parse_fill(entry, "0xAb", named).is_liquidation
     assert parse_fill({**entry, "liquidation": {"liquidatedUser": "0xaB"}}, "0xAb", named).is_liquidation
     assert not parse_fill({**entry, "liquidation": {"liquidatedUser": "0xcd"}}, "0xAb", named).is_liquidation

@@ -76,14 +76,17 @@ def test_marks_are_those_of_traded_markets() -> None:
 def test_no_sub_accounts_is_null_and_nothing_else() -> None:
     assert sub_account_addresses(None) == ()
     assert sub_account_addresses([{"subAccountUser": "0x1"}, {"subAccountUser": "0x2"}]) == ("0x1", "0x2")
-    for wrong in ({}, "", [{}], [None]):
+    wrong_answers: list[Any] = [{}, "", [{}], [None]]
+    for wrong in wrong_answers:
         with pytest.raises(Unreadable):
             sub_account_addresses(wrong)
 
 
 def test_positions_of_several_accounts_add_up() -> None:
     own = account_view(STATE)
-    other = account_view({**STATE, "assetPositions": [{"position": {"coin": "BTC", "szi": "0.5"}}, {"position": {"coin": "SOL", "szi": "2"}}]})
+    other = account_view(
+        {**STATE, "assetPositions": [{"position": {"coin": "BTC", "szi": "0.5"}}, {"position": {"coin": "SOL", "szi": "2"}}]}
+    )
     assert summed([own, other]) == {"KPEPE/USDC:USDC": Decimal(1000), "SOL/USDC:USDC": Decimal(2)}
 
 

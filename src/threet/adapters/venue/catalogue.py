@@ -66,9 +66,11 @@ class Catalogue:
         if found is None and self._age() >= self._connection.settings.schedule.reconcile_positions_seconds:
             self.read()
             found = self._listings.get(symbol)
-        if found is None:
-            return Unknown(f"{symbol}: not listed by the venue")
-        return Unknown(f"{symbol}: {found.problem}") if found.problem else found
+        return _usable(symbol, found)
+
+    def kept(self, symbol: Symbol) -> Listing | Unknown | None:
+        """One market as last read, however old, without asking the venue; None where the list was never read."""
+        return _usable(symbol, self._listings.get(symbol)) if self._listings else None
 
     def coin_of(self, symbol: Symbol) -> str | Unknown:
         found = self.listing(symbol)
@@ -130,6 +132,12 @@ class Catalogue:
 
     def _age(self) -> float:
         return self._connection.clock.monotonic() - self._read_at
+
+
+def _usable(symbol: Symbol, found: Listing | None) -> Listing | Unknown:
+    if found is None:
+        return Unknown(f"{symbol}: not listed by the venue")
+    return Unknown(f"{symbol}: {found.problem}") if found.problem else found
 
 
 def _mark(context: Any) -> Decimal | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import requests
 from ccxt.base.errors import BadRequest, RateLimitExceeded
 from ccxt.hyperliquid import hyperliquid
 from requests.adapters import HTTPAdapter
@@ -13,6 +14,19 @@ from threet.settings import Settings
 
 POOL_CONNECTIONS = 64
 """Concurrent tasks of one worker that ask the venue at the same time keep their connections."""
+
+
+CONNECT_SECONDS = 1.0
+"""A signed request whose connection does not stand by then is not sent: a halt must not be overtaken by an order that waited for it."""
+
+
+class Transport(HTTPAdapter):
+    """Caps the time that a signed request may wait for its connection; what was never connected is known not to have happened."""
+
+    def send(self, request: Any, stream: Any = False, timeout: Any = None, *rest: Any, **named: Any) -> requests.Response:
+        if isinstance(timeout, int | float) and str(request.url).endswith("/exchange"):
+            timeout = (min(CONNECT_SECONDS, timeout), timeout)
+        return super().send(request, stream, timeout, *rest, **named)
 
 
 class BareHyperliquid(hyperliquid):  # type: ignore[misc]  # ccxt ships no types
@@ -58,5 +72,5 @@ def make_client(settings: Settings, user_agent: str) -> BareHyperliquid:
     if exchange.base_url is not None:
         client.urls["api"] = {"public": exchange.base_url, "private": exchange.base_url}
     for scheme in ("http://", "https://"):
-        client.session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL_CONNECTIONS))
+        client.session.mount(scheme, Transport(pool_connections=4, pool_maxsize=POOL_CONNECTIONS))
     return client

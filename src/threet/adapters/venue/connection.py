@@ -11,7 +11,7 @@ from threet.adapters.venue.errors import RAISED, acting_error, reading_error, te
 from threet.adapters.venue.limiter import Limiter
 from threet.adapters.venue.reading import garbled
 from threet.application.ports import Clock
-from threet.domain.errors import VenueBusy, VenueSilent
+from threet.domain.errors import VenueBusy
 from threet.settings import Settings
 
 EXCHANGE_WEIGHT = 1
@@ -72,8 +72,3 @@ class Connection:
             if type(error) is not NetworkError:  # a time-out or a status: the venue's answer, not a stale connection
                 raise
             return self.client.publicPostInfo(request)
-
-
-def before_sending(error: VenueSilent) -> VenueBusy:
-    """A failed look-up that a signed request needed first: nothing was sent, so it is known that nothing happened."""
-    return VenueBusy(f"not sent: {error}", 1.0)

@@ -10,14 +10,13 @@ from typing import Any
 from threet.adapters.venue.answers import cancel_answer, submit_answer
 from threet.adapters.venue.catalogue import Listing
 from threet.adapters.venue.client import make_client
-from threet.adapters.venue.connection import before_sending
 from threet.adapters.venue.errors import RAISED
 from threet.adapters.venue.nonces import NonceFile
 from threet.adapters.venue.reading import to_ms
 from threet.adapters.venue.venue import Venue
 from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.ports import Clock
-from threet.domain.errors import VenueRefused, VenueSilent
+from threet.domain.errors import VenueBusy, VenueRefused, VenueSilent
 from threet.domain.values import Symbol, Unknown
 from threet.settings import Settings
 
@@ -84,11 +83,19 @@ class CcxtTrading:
         self._nonces.close()
 
     def _listed(self, symbol: Symbol) -> Listing:
-        """The market, with ccxt's own list of them brought up to date."""
-        try:
-            listing = self._venue.catalogue.listing(symbol)
-        except VenueSilent as error:
-            raise before_sending(error) from error
+        """The market, with ccxt's own list of them brought up to date. The list is read here where nobody has read it before."""
+        if self._venue.catalogue.kept(symbol) is None:
+            try:
+                self._venue.catalogue.read()
+            except VenueSilent as error:
+                raise VenueBusy(f"not sent: {error}", 1.0) from error
+        return self._listed_before(symbol)
+
+    def _listed_before(self, symbol: Symbol) -> Listing:
+        """The market as it was last read, for an order: one that looked it up now could leave long after its last look at the halt file."""
+        listing = self._venue.catalogue.kept(symbol)
+        if listing is None:
+            raise VenueBusy("not sent: the list of markets was not read yet; ask for the rules first", 0.0)
         if isinstance(listing, Unknown):
             raise VenueRefused(f"not sent: {listing.reason}")
         known = (self._client.markets or {}).get(symbol)
@@ -97,7 +104,7 @@ class CcxtTrading:
         return listing
 
     def _signed_order(self, request: OrderRequest) -> dict[str, Any]:
-        self._listed(request.symbol)
+        self._listed_before(request.symbol)
         order = {
             "symbol": request.symbol,
             "type": "limit",
