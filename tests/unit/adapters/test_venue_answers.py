@@ -120,16 +120,10 @@ def test_a_look_up_gives_state_and_what_is_filled(status: str, left: str, state:
 
 def test_never_seen_is_none_and_only_that() -> None:
     assert order_status({"status": "unknownOid"}, ID, BTC, named) is None
-    wrong = (
-        None,
-        {},
-        [],
-        {"status": "order"},
-        looked_up("new word", "0.5"),
-        looked_up("open", "0.6"),
-        looked_up("open", "0.5", coin="ETH"),
-    )
-    for garbage in (*wrong, looked_up("open", "0.5", cloid="0x" + "cd" * 16), looked_up("open", "0.5", cloid=None)):
+    others: list[dict[str, Any]] = [{"coin": "ETH"}, {"cloid": "0x" + "cd" * 16}, {"cloid": None}]
+    shapeless: list[Any] = [None, {}, [], {"status": "order"}]
+    wrong = [looked_up("new word", "0.5"), looked_up("open", "0.6"), *(looked_up("open", "0.5", **other) for other in others)]
+    for garbage in [*shapeless, *wrong]:
         with pytest.raises(VenueSilent):
             order_status(garbage, ID, BTC, named)
 
