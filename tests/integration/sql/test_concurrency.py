@@ -146,3 +146,10 @@ def test_deadlocked_writers_on_mariadb_are_run_again(mariadb_engine: Engine) -> 
     with mariadb_engine.connect() as connection:
         values = connection.exec_driver_sql("SELECT value FROM platform_state WHERE name IN ('left', 'right')").scalars().all()
     assert list(values) == ["2", "2"]
+
+
+def test_greenlets_of_a_worker_neither_lose_an_update_nor_lock_each_other_out(engine: Engine, tmp_path: Path) -> None:
+    config = write_config(tmp_path, {"database.url": engine.url.render_as_string(hide_password=True).replace(":***@", "@")})
+    command = [sys.executable, "-m", "tests.integration.sql.greenlets", str(config), str(ROOT / "secrets.example.yml")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.stdout.strip() == "200", done.stderr
