@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning
 
 from threet_workers import broker_guard
 from threet_workers.configuration import SettingsLoader, configuration
+from threet_workers.events import PassengerEvents
 from threet_workers.process import current, start
 from threet_workers.restore import RestoreVisible
 from threet_workers.task import ThreetTask
 
-app = Celery("threet", loader=SettingsLoader, task_cls=ThreetTask, include=["threet_workers.tasks"])
+app = Celery("threet", loader=SettingsLoader, task_cls=ThreetTask, events=PassengerEvents, include=["threet_workers.tasks"])
 app.steps["consumer"].add(RestoreVisible)
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ def _formatter() -> logging.Formatter:
 def build(sender: Any, **_: Any) -> None:
     """Builds the services before the worker takes its first task; a failure ends the process, with its reason in one message."""
     set_up_logging()
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # of Celery 6's defaults, at each reconnection
     broker_guard.install()
     settings, secrets = configuration()
     queues = list(app.amqp.queues.consume_from)

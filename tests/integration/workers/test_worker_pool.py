@@ -17,8 +17,15 @@ def stack(tmp_path):
         yield running
 
 
-def test_fifty_slow_calls_overlap(stack):
-    worker = stack.worker("market,account", "--autoscale=100,50")
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory):
+    """One worker with the production's pool, for the tests that leave it as it was."""
+    with Stack(tmp_path_factory.mktemp("busy")) as running:
+        yield running, running.worker("market,account", "--autoscale=100,50")
+
+
+def test_fifty_slow_calls_overlap(busy):
+    stack, worker = busy
     with SlowServer(0.5) as server:
         requests.get(server.url, timeout=5)  # the server itself takes its time
         server.calls.clear()
@@ -45,15 +52,15 @@ def test_the_pool_grows_under_load_and_shrinks_after(stack):
     worker.says("Scaling down 16 processes.")
 
 
-def test_a_bug_in_a_task_is_logged_with_its_class_and_the_worker_goes_on(stack):
-    worker = stack.worker("market,account", "-c", "4")
+def test_a_bug_in_a_task_is_logged_with_its_class_and_the_worker_goes_on(busy):
+    stack, worker = busy
     stack.send("probe.broken_call")
     worker.says("probe.broken_call error")
     worker.says("ZeroDivisionError: a planted bug")
     worker.says("Traceback")
     with SlowServer(0.0) as server:
         stack.send("probe.slow_call", server.url)
-        worker.says("probe.slow_call ok")
+        wait_for("the next task", lambda: server.calls)
 
 
 def test_a_tick_that_waited_too_long_is_dropped(stack):
@@ -77,8 +84,8 @@ def test_a_worker_takes_only_from_its_own_queues(stack):
     assert stack.redis.client().hkeys("canary") == ["account"]
 
 
-def test_a_worker_with_its_services_stays_small(stack):
-    worker = stack.worker("market,account", "--autoscale=100,50")
+def test_a_worker_with_its_services_stays_small(busy):
+    stack, worker = busy
     stack.send("canary_market")
     worker.says("canary_market ok")
     assert psutil.Process(worker.process.pid).memory_info().rss < 170 * 2**20
