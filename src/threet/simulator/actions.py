@@ -112,7 +112,7 @@ def _execute(exchange: Exchange, request: Signed, signer: str | None, user: str 
         raise BadRequest(f"action type: found {request.kind!r}, expected one of {sorted(_ACTIONS)}")
     try:
         return perform(exchange, exchange.state.accounts[user], request.action)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise BadRequest(f"{request.kind}: {error!r}") from error
 
 
@@ -171,9 +171,8 @@ def _batch_modify(exchange: Exchange, account: Account, action: Mapping[str, Any
 def _modify_each(exchange: Exchange, account: Account, modifies: list[Any] | list[Mapping[str, Any]]) -> Answer:
     """A modification is a cancel and a new order, as on the venue: the new one has a new oid."""
     statuses: list[Status] = []
-    for item in modifies:
-        wanted = placing.parse_order(item["order"])
-        oid = item["oid"]
+    parsed = [(item["oid"], placing.parse_order(item["order"])) for item in modifies]  # nothing is done if one is malformed
+    for oid, wanted in parsed:
         if isinstance(oid, str):
             oid = exchange.state.by_cloid.get((account.address, oid.lower()))
         order = exchange.state.order(oid) if oid is not None else None
@@ -203,8 +202,14 @@ def _update_leverage(exchange: Exchange, account: Account, action: Mapping[str, 
 
 
 def _schedule_cancel(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Answer:
-    exchange.journal.commit("cancel_at", address=account.address, at_ms=int(action["time"]) if action.get("time") is not None else None)
+    exchange.journal.commit("cancel_at", address=account.address, at_ms=_time(action.get("time")))
     return _default()
+
+
+def _time(value: object) -> int | None:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise BadRequest(f"time: found {value!r}, expected milliseconds as an integer")
 
 
 def _answer_only(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Answer:
@@ -237,7 +242,9 @@ def _sub_account_transfer(exchange: Exchange, account: Account, action: Mapping[
     sub = exchange.state.accounts.get(_address(action["subAccountUser"]))
     if sub is None or sub.master != account.address:
         raise ActionRefused("Sub-account does not exist.")
-    amount = Decimal(int(action["usd"])) / 1_000_000
+    if not isinstance(action["usd"], int):
+        raise BadRequest(f"usd: found {action['usd']!r}, expected whole micro-dollars")
+    amount = Decimal(action["usd"]) / 1_000_000
     giver, taker = (account, sub) if action["isDeposit"] else (sub, account)
     if amount <= 0 or amount > exchange.margin(giver).free - exchange.order_margin(giver):
         raise ActionRefused("Insufficient balance for withdrawal")
@@ -248,7 +255,7 @@ def _sub_account_transfer(exchange: Exchange, account: Account, action: Mapping[
 
 
 def _free_amount(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Decimal:
-    amount = Decimal(str(action["amount"]))
+    amount = placing.plain_number(action["amount"])
     if amount <= 0 or amount > exchange.margin(account).free - exchange.order_margin(account):
         raise ActionRefused(f"Insufficient balance for withdrawal. Requested {decimal_text(amount)}.")
     return amount

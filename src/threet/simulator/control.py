@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Awaitable, Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -60,6 +61,7 @@ class Control:
     def _health(self) -> dict[str, Any]:
         return {
             "status": "ok",
+            "pid": os.getpid(),
             "market_ms": self._exchange.clock.now_ms(),
             "wall_ms": self._exchange.wall_ms(),
             "coins": len(self._exchange.market.listings),

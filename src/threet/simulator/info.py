@@ -37,7 +37,7 @@ def answer(exchange: Exchange, body: Any) -> Any:
         raise BadRequest(f"type: found {kind!r}, expected one of {sorted(_HANDLERS)}")
     try:
         return handler(exchange, body)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise BadRequest(f"{kind}: {error!r}") from error
 
 

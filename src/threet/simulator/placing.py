@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from threet.simulator.account import ZERO
@@ -19,6 +19,7 @@ MINIMUM_USD = Decimal(10)
 FARTHEST = Decimal("0.8")  # of the mark, as a limit price may be away from it
 
 _CLOID = re.compile(r"^0x[0-9a-fA-F]{32}$")
+_NUMBER = re.compile(r"^\d{1,12}(\.\d{1,12})?$")
 _TIFS = {"Gtc", "Ioc", "Alo", "FrontendMarket"}
 
 Status = dict[str, Any] | str
@@ -62,7 +63,7 @@ def parse_order(wire: Any) -> Wanted:
             raise BadRequest(f"c: found {cloid!r}, expected 0x and 32 hex digits")
         if not isinstance(wire["b"], bool) or not isinstance(wire["r"], bool):
             raise BadRequest("b, r: expected true or false")
-        common = (wire["a"], wire["b"], _number(wire["p"]), _number(wire["s"]), wire["r"])
+        common = (wire["a"], wire["b"], plain_number(wire["p"]), plain_number(wire["s"]), wire["r"])
         if "limit" in kind:
             tif = kind["limit"]["tif"]
             if tif not in _TIFS:
@@ -72,7 +73,9 @@ def parse_order(wire: Any) -> Wanted:
         if trigger["tpsl"] not in ("tp", "sl") or not isinstance(trigger["isMarket"], bool):
             raise BadRequest("trigger: expected tpsl of tp or sl and isMarket of true or false")
         market = trigger["isMarket"]
-        return Wanted(*common, "Ioc" if market else "Gtc", cloid and cloid.lower(), _number(trigger["triggerPx"]), market, trigger["tpsl"])
+        return Wanted(
+            *common, "Ioc" if market else "Gtc", cloid and cloid.lower(), plain_number(trigger["triggerPx"]), market, trigger["tpsl"]
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise BadRequest(f"order: {error!r}") from error
 
@@ -285,13 +288,8 @@ def _asset(exchange: Exchange, order: Order) -> int:
     return list(exchange.market.listings).index(order.coin)
 
 
-def _number(text: object) -> Decimal:
-    if not isinstance(text, str):
-        raise BadRequest(f"found {text!r}, expected a number in a string")
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise BadRequest(f"found {text!r}, expected a number in a string") from error
-    if not value.is_finite():
-        raise BadRequest(f"found {text!r}, expected a finite number")
-    return value
+def plain_number(text: object) -> Decimal:
+    """Plain decimal notation only, as the venue has it: no sign, no exponent."""
+    if not isinstance(text, str) or not _NUMBER.match(text):
+        raise BadRequest(f'found {text!r}, expected a number such as "12.5" in a string')
+    return Decimal(text)

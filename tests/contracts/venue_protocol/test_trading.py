@@ -181,6 +181,21 @@ def test_refused_orders_have_the_venues_words_and_ccxts_error(
         },
         {"type": "order", "orders": [{"a": 0, "b": 1, "p": "1", "s": "1", "r": False, "t": {"limit": {"tif": "Gtc"}}}], "grouping": "na"},
         {"type": "order", "orders": [{"a": 0, "b": True, "p": "1", "s": "1", "r": False, "t": {"limit": {"tif": "No"}}}], "grouping": "na"},
+        {
+            "type": "order",
+            "orders": [{"a": 0, "b": True, "p": "1e400", "s": "1", "r": False, "t": {"limit": {"tif": "Gtc"}}}],
+            "grouping": "na",
+        },
+        {
+            "type": "order",
+            "orders": [{"a": 0, "b": True, "p": "-1", "s": "1", "r": False, "t": {"limit": {"tif": "Gtc"}}}],
+            "grouping": "na",
+        },
+        {"type": "cancel", "cancels": [{"a": 0}]},
+        {"type": "cancel", "cancels": [{"a": 0, "o": []}]},
+        {"type": "cancelByCloid", "cancels": [{"asset": 0, "cloid": 7}]},
+        {"type": "batchModify", "modifies": [{"oid": 1}]},
+        {"type": "updateLeverage", "asset": 0},
         {"type": "unheardOf"},
     ],
 )
