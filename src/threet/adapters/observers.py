@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import re
 import secrets
+import socket
+import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -39,8 +43,6 @@ class HttpObserver:
         self._clock = clock
         self._timeout = settings.observers.request_timeout_seconds
         self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(node.public_key))
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy of the environment stands between us and an observer
 
     @property
     def name(self) -> str:
@@ -52,18 +54,16 @@ class HttpObserver:
         try:
             observation = self._checked(self._fetch(nonce), nonce)
             self._raise_sequence(observation.sequence)
-        except requests.RequestException as error:
+        except (OSError, http.client.HTTPException) as error:
             return Unknown(f"observer {self.name}: no answer ({type(error).__name__})")
         except ReportRefused as refusal:
             return Unknown(f"observer {self.name}: {refusal}")
         return Known(observation, observation.observed_at, self.name)
 
     def _fetch(self, nonce: str) -> dict[str, Any]:
-        url = self._node.url.rstrip("/") + "/v1/positions"
-        with self._session.get(url, params={"nonce": nonce}, timeout=self._timeout, stream=True, allow_redirects=False) as answer:
-            body = answer.raw.read(MAX_REPORT_BYTES + 1, decode_content=True)
-        if answer.status_code != 200:
-            raise ReportRefused(f"status {answer.status_code}: {body[:200].decode('utf-8', 'replace')}")
+        status, body = bounded_get(f"{self._node.url.rstrip('/')}/v1/positions?nonce={nonce}", self._timeout, MAX_REPORT_BYTES + 1)
+        if status != 200:
+            raise ReportRefused(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
         if len(body) > MAX_REPORT_BYTES:
             raise ReportRefused(f"expected a report of at most {MAX_REPORT_BYTES} bytes, was longer")
         try:
@@ -110,6 +110,35 @@ class HttpObserver:
         if not self._sequences.raise_to(self._node.public_key, sequence):
             highest = self._sequences.highest(self._node.public_key)
             raise ReportRefused(f"sequence {sequence} is not above {highest}, the highest seen: a replay, or a node that lost its state")
+
+
+def bounded_get(url: str, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes]:
+    """Status and at most ``max_bytes`` of the body, within the time-out for connecting and once more for all the rest.
+
+    A node that hands out a byte now and then cannot hold its caller: ordinary time-outs start anew with each byte.
+    Raises OSError or HTTPException.
+    """
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_seconds)
+    try:
+        connection.connect()
+        cut = threading.Timer(timeout_seconds, _shut, [connection.sock])
+        cut.daemon = True
+        cut.start()
+        try:
+            connection.request("GET", f"{parts.path}?{parts.query}", headers={"Accept": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read(max_bytes)
+        finally:
+            cut.cancel()
+    finally:
+        connection.close()
+
+
+def _shut(connected: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # closed meanwhile
+        connected.shutdown(socket.SHUT_RDWR)
 
 
 def canonical_bytes(report: Mapping[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from tests.support.observer import SEEDS, public_key
 from tests.support.sequences import MemorySequences
 from tests.support.venue_settings import write_config
+
 from threet.adapters.clock import SystemClock
 from threet.adapters.observers import MAX_REPORT_BYTES, HttpObserver, canonical_bytes
 from threet.domain.values import Known, Symbol, Unknown
@@ -83,7 +84,7 @@ class Node:
 @pytest.fixture
 def node() -> Iterator[Node]:
     made = Node()
-    thread = threading.Thread(target=made.server.serve_forever)
+    thread = threading.Thread(target=made.server.serve_forever, args=[0.02])
     thread.start()
     yield made
     made.server.shutdown()
@@ -252,3 +253,24 @@ def test_a_node_that_is_not_there_is_unknown(node: Node, reader: HttpObserver, s
     found = HttpObserver(entry, ACCOUNT, sequences, SystemClock(), settings).observe()
     assert isinstance(found, Unknown)
     assert found.reason.startswith("observer c: no answer")
+
+
+def test_a_node_that_hands_out_a_byte_now_and_then_does_not_hold_its_caller(
+    node: Node, reader: HttpObserver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+
+    def drip(self: BaseHTTPRequestHandler) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        try:
+            while not done.wait(0.1):
+                self.wfile.write(b" ")
+        except OSError:
+            done.set()  # the caller is gone
+
+    monkeypatch.setattr(node.server.RequestHandlerClass, "do_GET", drip)
+    started = time.monotonic()
+    found = reader.observe()
+    assert time.monotonic() - started < 1.5
+    assert isinstance(found, Unknown)
+    done.set()
