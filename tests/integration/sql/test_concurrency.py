@@ -153,3 +153,38 @@ def test_greenlets_of_a_worker_neither_lose_an_update_nor_lock_each_other_out(en
     command = [sys.executable, "-m", "tests.integration.sql.greenlets", str(config), str(ROOT / "secrets.example.yml")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.stdout.strip() == "200", done.stderr
+
+
+def test_a_second_writer_of_the_process_waits_for_the_first_beyond_the_busy_time_on_sqlite(sqlite_engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "impatient"
+    folder.mkdir()
+    config = write_config(folder, {"database.url": sqlite_engine.url.render_as_string(), "database.busy_timeout_seconds": 0.01})
+    settings = load_settings(config)
+    engine = make_engine(settings, load_secrets(ROOT / "secrets.example.yml", settings))
+    inside, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE platform_state SET value = value")
+        inside.set()
+        go_on.wait(10)
+
+    ended: list[str] = []
+
+    def second() -> None:
+        SqlCycleStore(engine).set_halt(True, "heard")
+        ended.append("second")
+
+    first = threading.Thread(target=write, args=(engine, slow))
+    waiting = threading.Thread(target=second)
+    first.start()
+    assert inside.wait(10)
+    waiting.start()
+    waiting.join(0.3)  # without the writers' lock it has given up by now
+    still_waiting = waiting.is_alive()
+    go_on.set()
+    for thread in (first, waiting):
+        thread.join(10)
+    assert still_waiting
+    assert ended == ["second"]
+    assert SqlCycleStore(engine).control().halted
+    engine.dispose()
