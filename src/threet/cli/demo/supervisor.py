@@ -133,7 +133,7 @@ class Supervisor:
         closing = Closing(watcher, settings)
         self._screen.say(f"prices and Providence have stopped; at most {CLOSING_CYCLES} more cycles")
         self._until(fleet, watcher, hints, closing.is_over, time.monotonic() + closing.longest_seconds)
-        fleet.stop(["celery_beat", "celery_worker_reconcile"])
+        fleet.stop(["celery_beat", "celery_worker_reconcile", "celery_worker"])
         facts = closing.facts()
         return as_line(facts), failures(facts)
 
