@@ -30,12 +30,18 @@ class FileHalt:
             return ""
 
     def halt(self, who: str, reason: str) -> None:
-        """On the disk when this returns. A halt that is there already keeps its text."""
+        """On the disk when this returns. A halt that is there already keeps its text.
+
+        Where the disk is full an empty file halts as well: the reason is worth less than the halt.
+        """
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self.is_halted():
             return
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        write_durably(self._path, f"{who} at {at}: {reason}\n")
+        try:
+            write_durably(self._path, f"{who} at {at}: {reason}\n")
+        except OSError:
+            self._path.touch()
 
     def resume(self) -> None:
         self._path.unlink(missing_ok=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from threet.adapters import files
 from threet.adapters.files import FileHalt, write_durably
 
 
@@ -46,6 +48,16 @@ def test_a_folder_that_cannot_be_looked_into_is_an_error_never_not_halted(tmp_pa
 def test_a_halt_makes_its_folder(tmp_path: Path) -> None:
     FileHalt(tmp_path / "state").halt("ann", "now")
     assert FileHalt(tmp_path / "state").is_halted()
+
+
+def test_a_full_disk_halts_without_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "write_durably", full)
+    FileHalt(tmp_path).halt("ann", "now")
+    assert FileHalt(tmp_path).is_halted()
+    assert FileHalt(tmp_path).reason() == ""
 
 
 def test_a_durable_write_leaves_nothing_beside_it(tmp_path: Path) -> None:
