@@ -1,7 +1,8 @@
 """The venue's memory on disk: an append-only file of events, fsynced before an answer leaves, and a snapshot written now and then.
 
 Files in the state folder: `events.jsonl` (every event since the last rotation, `events.1.jsonl` the ones before), `snapshot.json`
-(the folded state up to its `seq`), `clock.json` (market time, reserved ahead so that it never goes back).
+(the folded state up to its `seq`), `clock.json` (market time, reserved ahead so that it never goes back). The events of one flush belong
+together: the last one carries `end`, and what follows the last `end` of a file was never answered and does not count.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import IO, Any
 from threet.simulator.state import Event, State, dump, load
 
 ROTATE_BYTES = 64 * 1024 * 1024
+_END = b',"end":true}\n'
 
 
 class StateFolderError(Exception):
@@ -32,20 +34,21 @@ class Journal:
         self.state = read_state(folder)
         self._snapshot_seq = -1
         self._file = _open_events(folder / "events.jsonl")
-        self._pending: list[bytes] = []
+        self._pending: list[Event] = []
 
     def commit(self, kind: str, **values: Any) -> Event:
         """Folds an event into the state; it is on disk after the next `flush`."""
         event: Event = {"seq": self.state.seq + 1, "kind": kind, **values}
         self.state.apply(event)
-        self._pending.append(json.dumps(event, separators=(",", ":")).encode() + b"\n")
+        self._pending.append(event)
         return event
 
     def flush(self) -> None:
         """Writes and fsyncs what was committed. Called before an answer that depends on it leaves the process."""
         if not self._pending:
             return
-        self._file.write(b"".join(self._pending))
+        self._pending[-1] = {**self._pending[-1], "end": True}
+        self._file.write(b"".join(json.dumps(event, separators=(",", ":")).encode() + b"\n" for event in self._pending))
         self._pending.clear()
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -93,27 +96,33 @@ def read_state(folder: Path) -> State:
 
 
 def _fold(path: Path, state: State) -> None:
-    """Applies the events that the state has not seen. A torn last line was never answered and is left out."""
+    """Applies the events that the state has not seen, up to the last one that ends a flush."""
     if not path.exists():
         return
     lines = path.read_bytes().split(b"\n")
+    held: list[Event] = []
     for number, line in enumerate(lines[:-1], start=1):
         try:
             event = json.loads(line)
         except ValueError as error:
             raise StateFolderError(f"{path}: line {number}: found no JSON ({error}); use a new folder or cut the file there") from error
-        if event["seq"] > state.seq:
-            state.apply(event)
+        held.append(event)
+        if not event.pop("end", False):
+            continue
+        for each in held:
+            if each["seq"] > state.seq:
+                state.apply(each)
+        held.clear()
 
 
 def _open_events(path: Path) -> IO[bytes]:
-    """Opens for appending, behind the last whole line."""
+    """Opens for appending, behind the last event that ends a flush."""
     file = path.open("ab")
-    if path.stat().st_size:
-        content = path.read_bytes()
-        whole = content.rfind(b"\n") + 1
-        if whole != len(content):
-            file.truncate(whole)
+    content = path.read_bytes()
+    last = content.rfind(_END)
+    whole = last + len(_END) if last >= 0 else 0
+    if whole != len(content):
+        file.truncate(whole)
     return file
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -187,3 +189,31 @@ def test_an_idle_simulator_needs_little_of_a_core(simulator: SimulatorProcess) -
     time.sleep(3)  # the measured span itself
     share = (sum(used.cpu_times()[:2]) - before) / (time.monotonic() - began)
     assert share < 0.03
+
+
+@pytest.mark.faults
+def test_what_was_answered_is_there_after_every_kill(tmp_path: Path) -> None:
+    """Orders go in as fast as they are answered; the process is killed somewhere among them, again and again."""
+    chance = random.Random(11)
+    answered: list[str] = []
+    asked = 0
+    with SimulatorProcess(tmp_path, ["--account", f"{ALICE.address}=1000000"]) as process:
+        for _ in range(8):
+            exchange = stock_ccxt(process, ALICE)
+            exchange.load_markets()
+            killer = threading.Timer(chance.uniform(0.05, 0.6), process.kill)
+            killer.start()
+            try:
+                while True:
+                    asked += 1
+                    name = cloid(asked)
+                    exchange.create_order(BTC, "limit", "buy", 0.001, 50000, {"clientOrderId": name})
+                    answered.append(name)
+            except ccxt.NetworkError:
+                killer.join()
+            process.start()
+            found = {order["cloid"] for order in process.ledger()["orders"]}
+            assert set(answered) <= found
+            assert len(found) <= asked
+            assert process.account(ALICE.address)["cash"] == "1000000.000000"
+    assert len(answered) > 20

@@ -150,7 +150,15 @@ def test_the_venue_speaks_of_roles_limits_agents_and_sub_accounts(process: Simul
 def test_an_unknown_coin_is_null_and_an_unknown_request_is_not_understood(process: SimulatorProcess) -> None:
     assert process.info({"type": "l2Book", "coin": "NOPE"}) is None
     assert process.info({"type": "candleSnapshot", "req": {"coin": "NOPE", "interval": "1m", "startTime": 0, "endTime": 1}}) is None
-    for body in ({"type": "nope"}, {"type": "clearinghouseState"}, {"type": "clearinghouseState", "user": "0x1"}, [], "x", {"type": []}):
+    refused: list[Any] = [
+        {"type": "nope"},
+        {"type": "clearinghouseState"},
+        {"type": "clearinghouseState", "user": "0x1"},
+        [],
+        "x",
+        {"type": []},
+    ]
+    for body in refused:
         with pytest.raises(AssertionError, match="status 422"):
             process.info(body)
     for request in (

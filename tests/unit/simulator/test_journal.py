@@ -50,8 +50,27 @@ def test_a_torn_last_line_is_left_out_and_written_over(tmp_path: Path) -> None:
     assert list(read_state(tmp_path).accounts) == [f"0x{1:040x}", f"0x{3:040x}"]
 
 
+def test_a_flush_that_is_torn_between_its_events_is_left_out_whole(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    _account(journal, 1)
+    journal.flush()
+    whole = (tmp_path / "events.jsonl").read_bytes()
+    _account(journal, 2)
+    _account(journal, 3)
+    journal.flush()
+    journal._lock.close()
+    torn = (tmp_path / "events.jsonl").read_bytes()
+    for size in range(len(whole), len(torn)):
+        (tmp_path / "events.jsonl").write_bytes(torn[:size])
+        assert list(read_state(tmp_path).accounts) == [f"0x{1:040x}"]
+    again = Journal(tmp_path)
+    _account(again, 4)
+    again.flush()
+    assert list(read_state(tmp_path).accounts) == [f"0x{1:040x}", f"0x{4:040x}"]
+
+
 def test_a_broken_line_inside_is_named_with_its_cure(tmp_path: Path) -> None:
-    (tmp_path / "events.jsonl").write_text('{"seq":1,"kind":"account","address":"0x1"}\nrubbish\n{"seq":2}\n')
+    (tmp_path / "events.jsonl").write_text('{"seq":1,"kind":"account","address":"0x1","end":true}\nrubbish\n{"seq":2,"end":true}\n')
     with pytest.raises(StateFolderError, match=r"events\.jsonl: line 2: found no JSON"):
         Journal(tmp_path)
 
