@@ -96,7 +96,7 @@ class Platform:
 
     @property
     def engine(self) -> Any:
-        assert self.store
+        _ = self.store  # opens it
         return self._engine
 
     def log(self, part: str) -> str:

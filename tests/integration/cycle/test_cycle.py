@@ -18,7 +18,7 @@ from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.store import ServiceReport
 from threet.bootstrap import build_cycle
 from threet.domain.rounding import limit_price
-from threet.domain.values import OrderState, Side, Symbol
+from threet.domain.values import MarketRules, OrderState, Side, Symbol
 from threet.settings import CONTRACT_VERSION
 
 
@@ -296,6 +296,7 @@ def by_hand(desk: Desk, name: Symbol, contracts: Decimal) -> None:
     desk.trading.close()
     other = CcxtTrading(desk.settings, desk.clock, MASTER.address, AGENT.private_key, desk.settings.state_folder / "nonce", desk.venue)
     rules = desk.market.rules([name])[name]
+    assert isinstance(rules, MarketRules)
     mark = desk.market.prices([name])[name].mark
     price = limit_price(mark, Side.BUY, Decimal(100), rules)
     other.submit(OrderRequest("0x" + "ab" * 16, name, Side.BUY, contracts, price, False, desk.clock.now() + timedelta(seconds=5)))

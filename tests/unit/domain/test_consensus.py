@@ -94,7 +94,8 @@ def reading(*, account="0xA", complete=True, observed_ago=0.0, exchange_ago=0.0)
     return Known(SourceReading(account, complete, observed, exchange, {BTC: Decimal(2)}, Decimal(100)), observed, "a")
 
 
-LIMITS = {"account": "0xa", "now": NOW, "max_age": timedelta(seconds=10), "max_skew": timedelta(seconds=2)}
+def judged(view):
+    return usable(view, account="0xa", now=NOW, max_age=timedelta(seconds=10), max_skew=timedelta(seconds=2))
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ LIMITS = {"account": "0xa", "now": NOW, "max_age": timedelta(seconds=10), "max_s
     ],
 )
 def test_a_source_counts_if_it_is_fresh_complete_and_of_this_account(view, is_usable):
-    assert isinstance(usable(view, **LIMITS), Known) is is_usable
+    assert isinstance(judged(view), Known) is is_usable
 
 
 def test_a_source_must_be_later_than_our_last_activity():

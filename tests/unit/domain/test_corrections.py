@@ -105,7 +105,7 @@ def test_sizes_are_rounded_toward_zero_to_whole_lots(contracts):
 def test_prices_have_at_most_five_significant_digits_or_are_whole(price, side):
     rounded = round_price(price, RULES, side)
     assert rounded == rounded.to_integral_value() or len(rounded.normalize().as_tuple().digits) <= 5
-    assert rounded.normalize().as_tuple().exponent >= -RULES.price_decimals
+    assert rounded == round(rounded, RULES.price_decimals)
     assert (rounded - price) * side.sign >= 0
 
 
