@@ -29,6 +29,7 @@ from threet_providence.writer import SnapshotWriter
 
 log = logging.getLogger("providence")
 _JOIN_SECONDS = 3.0
+_WRITER_JOIN_SECONDS = 20.0  # a round of many files on a busy disk; what stops us must wait longer than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Manager:
     def _end(self, parts: _Parts, crew: Crew) -> int:
         """What was read is finished, then a last round of snapshots and a last publication."""
         parts.publisher.wake.set()
-        late = [name for name in ("price-listener", "snapshot-writer", "publisher") if not crew.join(name, _JOIN_SECONDS)]
+        waits = {"price-listener": _JOIN_SECONDS, "publisher": _JOIN_SECONDS, "snapshot-writer": _WRITER_JOIN_SECONDS}
+        late = [name for name, seconds in waits.items() if not crew.join(name, seconds)]
         if "snapshot-writer" not in late:
             parts.writer.write_round()
         if "publisher" not in late:
