@@ -10,9 +10,10 @@ from textwrap import shorten
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.panel import Panel
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +26,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 _EQUITY_POINTS = 600
 _EVENTS_SHOWN = 5
 _PROBLEMS_SHOWN = 4
+_LEAST_ORDER_LINES = 5
 _LINE_EVERY_SECONDS = 10.0
 _REASON_WIDTH = 120
 _STYLES = {
@@ -118,7 +120,7 @@ class LiveScreen:
         picture = moment.picture
         if picture is not None and not isinstance(picture.account_value, Unknown):
             self._equity.append(float(picture.account_value.value))  # for a curve, not for money
-        self._live.update(_page(moment, self._equity, self._said, self._console.width), refresh=True)
+        self._live.update(_page(moment, self._equity, self._said, self._console.size), refresh=True)
 
 
 def plain_line(moment: Moment) -> str:
@@ -148,16 +150,31 @@ def sparkline(values: Sequence[float], width: int) -> str:
     return "".join(_BARS[3] if span == 0 else _BARS[min(7, int((value - low) / span * 8))] for value in points)
 
 
-def _page(moment: Moment, equity: Sequence[float], said: Sequence[str], width: int) -> RenderableType:
-    rows: list[RenderableType] = [_title(moment), _equity_line(moment.picture, equity, width)]
-    if moment.picture is not None:
-        rows += [last_decision(moment.picture), Text(""), symbols_table(moment.picture), Text(""), orders_table(moment.picture), Text("")]
-    rows.append(_parts(moment.parts, width))
-    for problem in moment.problems[:_PROBLEMS_SHOWN]:
-        rows.append(Text(f"! {problem.what}: {problem.cure}", style="yellow", overflow="ellipsis", no_wrap=True))
-    rows += [Text(f"· {line}", style="dim", overflow="ellipsis", no_wrap=True) for line in said[-_EVENTS_SHOWN:]]
-    rows += [Text(hint, style="cyan", overflow="ellipsis", no_wrap=True) for hint in moment.hints]
+def _page(moment: Moment, equity: Sequence[float], said: Sequence[str], size: ConsoleDimensions) -> RenderableType:
+    """What is always shown comes first; orders and events get the lines that are left on a low terminal."""
+    picture, width = moment.picture, size.width
+    foot: list[RenderableType] = [_parts(moment.parts, width)]
+    foot += [_line(f"! {problem.what}: {problem.cure}", "yellow") for problem in moment.problems[:_PROBLEMS_SHOWN]]
+    foot += [_line(hint, "cyan") for hint in moment.hints]
+    rows: list[RenderableType] = [_title(moment), _equity_line(picture, equity, width)]
+    left = size.height - len(rows) - len(foot) - len(moment.parts) // 4 - 3
+    if picture is not None:
+        rows += [_line(*_plain(last_decision(picture))), Text(""), symbols_table(picture, one_line_each=True), Text("")]
+        left -= len(picture.symbols) + 5
+        if left > _LEAST_ORDER_LINES:
+            rows += [orders_table(picture, most=left - 3), Text("")]
+            left -= 3 + min(left - 3, len(picture.last_orders) if not isinstance(picture.last_orders, Unknown) else 1)
+    events = [_line(f"· {line}", "dim") for line in said[-max(0, min(_EVENTS_SHOWN, left)) :]] if left > 0 else []
+    rows += [foot[0], *events, *foot[1:]]
     return Panel(Group(*rows), title="3T, the Tactical Trend Trader", subtitle="Ctrl-C stops everything")
+
+
+def _line(text: str, style: str | Style) -> Text:
+    return Text(text, style=style, overflow="ellipsis", no_wrap=True)
+
+
+def _plain(text: Text) -> tuple[str, str | Style]:
+    return text.plain, text.style
 
 
 def _title(moment: Moment) -> Text:

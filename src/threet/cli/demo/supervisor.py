@@ -22,10 +22,12 @@ from threet.cli.demo.free_ports import PortClaims
 from threet.cli.demo.plan import make_plan
 from threet.cli.demo.screen import Moment, Screen
 from threet.cli.demo.settings_files import Market, Ports, make_keys, preferred_ports, split_password, write_secrets, write_settings
+from threet.domain.values import Unknown
 from threet.settings import Secrets, Settings, load_settings
 
 if TYPE_CHECKING:
     from threet.cli.demo.watching import Watcher
+    from threet.cli.status.picture import Picture
 
 _TICK_SECONDS = 0.1
 _SHOW_EVERY_SECONDS = 1.0
@@ -55,6 +57,8 @@ class Supervisor:
         self._screen = screen
         self._folder = StateFolder(wish.state.absolute())
         self._began = time.monotonic()
+        self._began_at = datetime.now(UTC)
+        self._has_filled = False
         self._interrupted = threading.Event()
         self._signals = 0
         self._fleet: Fleet | None = None
@@ -157,8 +161,17 @@ class Supervisor:
         if now >= self._next_show:
             self._next_show = now + _SHOW_EVERY_SECONDS
             picture, problems = watcher.latest() if watcher is not None else (None, [])
+            self._greet_first_fill(picture)
             remaining = None if self._end is None else self._end - now
             self._screen.show(Moment(now - self._began, remaining, self._phase, fleet.views(), picture, problems, hints))
+
+    def _greet_first_fill(self, picture: Picture | None) -> None:
+        if self._has_filled or picture is None or isinstance(picture.last_orders, Unknown):
+            return
+        filled = [order for order in picture.last_orders if order.filled_contracts > 0 and order.created_at > self._began_at]
+        if filled:
+            self._has_filled = True
+            self._screen.say(f"first fill {(filled[-1].created_at - self._began_at).total_seconds():.0f} s after the command")
 
     def _stop(self, fleet: Fleet) -> None:
         self._phase = "stopping"

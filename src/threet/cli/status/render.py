@@ -68,11 +68,11 @@ def services_table(picture: Picture) -> Table:
     return table
 
 
-def symbols_table(picture: Picture) -> Table:
+def symbols_table(picture: Picture, one_line_each: bool = False) -> Table:
     table = Table(title="Symbols", title_justify="left", box=None, pad_edge=False)
     for column in ("symbol", "price", "votes", "target", "actual", "sources", "consensus"):
         table.add_column(column, no_wrap=column != "sources")
-    table.add_column("what happens")
+    table.add_column("what happens", no_wrap=one_line_each, overflow="ellipsis")
     for view in picture.symbols:
         table.add_row(view.symbol, *symbol_cells(view))
     return table
@@ -91,14 +91,14 @@ def symbol_cells(view: SymbolView) -> tuple[Text, ...]:
     return (price, _vote(decided), _target(decided), actual, _sources(decided), _consensus(decided), result)
 
 
-def orders_table(picture: Picture) -> Table:
+def orders_table(picture: Picture, most: int | None = None) -> Table:
     table = Table(title="Last orders", title_justify="left", box=None, pad_edge=False)
     for column in ("at", "order", "symbol", "state", "why"):
         table.add_column(column, no_wrap=column != "why")
     if isinstance(picture.last_orders, Unknown):
         table.add_row("", "", "", _unknown(picture.last_orders), "")
         return table
-    for order in picture.last_orders:
+    for order in picture.last_orders[:most]:
         size = f"{order.side} {order.contracts}" + (" reduce-only" if order.reduce_only else "")
         state = Text(f"{order.state} {order.filled_contracts}", style="green" if order.state.is_final else "yellow")
         table.add_row(f"{order.created_at:%H:%M:%S}", size, order.symbol, state, escape(order.reason))
