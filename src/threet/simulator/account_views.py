@@ -52,7 +52,7 @@ def _position(exchange: Exchange, account: Account, coin: str, held: Position, f
         "entryPx": usd_text(held.average_entry_price),
         "positionValue": usd_text(value),
         "unrealizedPnl": usd_text(unrealised),
-        "returnOnEquity": usd_text(unrealised / (abs(held.cost) / leverage)),
+        "returnOnEquity": usd_text(unrealised * leverage / abs(held.cost)) if held.cost else "0.0",
         "liquidationPx": usd_text(edge) if edge is not None else None,
         "marginUsed": usd_text(value / leverage),
         "maxLeverage": spec.max_leverage,

@@ -41,7 +41,10 @@ class Control:
 
     def _reading(self, read: Callable[[web.Request], dict[str, Any]]) -> Handler:
         async def handler(request: web.Request) -> web.StreamResponse:
-            return web.json_response(read(request))
+            try:
+                return web.json_response(read(request))
+            except ValueError as error:
+                return web.json_response({"error": str(error)}, status=400)
 
         return handler
 

@@ -82,8 +82,6 @@ class Market:
     def set_price(self, coin: str, price: Decimal, at_ms: int) -> float:
         """From now on the coin's prices are scaled so that its mark is `price`; returns the factor, to be saved."""
         listing = self.listings[coin]
-        if price <= 0:
-            raise ValueError(f"price: found {price}, expected a price above zero")
         factor = float(price) / self._raw(listing, at_ms)
         self.restore_shift(coin, at_ms, factor)
         return factor

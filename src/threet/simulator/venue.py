@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CLOCK_RESERVE_SECONDS = 2.0  # wall; how far ahead of itself the saved market time is
 SNAPSHOT_EVENTS = 5_000
+LOWEST_PRICE, HIGHEST_PRICE = Decimal("0.0001"), Decimal(10_000_000)
 
 
 class Venue:
@@ -51,8 +52,7 @@ class Venue:
 
     def list_coin(self, spec: CoinSpec) -> None:
         """Lists a new coin with a seeded market of its own. Raises ValueError."""
-        if spec.base_price <= 0:
-            raise ValueError(f"price: found {spec.base_price}, expected a price above zero")
+        _check_price(spec.base_price)
         self._list(spec)
         self._journal.commit("listed", spec={**asdict(spec), "base_price": str(spec.base_price)})
         self.set_price(spec.name, spec.base_price)
@@ -62,6 +62,7 @@ class Venue:
         market = self.exchange.market
         if coin not in market.listings:
             raise ValueError(f"coin: found {coin!r}, expected one of {list(market.listings)}")
+        _check_price(price)
         now = self.exchange.clock.now_ms()
         factor = market.set_price(coin, price, now)
         self._journal.commit("shift", coin=coin, market_ms=now, factor=factor)
@@ -142,6 +143,12 @@ class Venue:
 
     def _list(self, spec: CoinSpec) -> None:
         self.exchange.market.add(spec, SeededSource(self.options.seed, spec.name, float(spec.base_price)))
+
+
+def _check_price(price: Decimal) -> None:
+    """A price needs room for its movements above the smallest tick of six decimals."""
+    if not LOWEST_PRICE <= price <= HIGHEST_PRICE:
+        raise ValueError(f"price: found {price}, expected {LOWEST_PRICE} to {HIGHEST_PRICE} USD")
 
 
 def _market(options: SimulatorOptions, replay: Replay | None, history_start_ms: int) -> Market:
