@@ -40,8 +40,8 @@ def outcome_of(error: Exception) -> str:
     return "database" if isinstance(error, DatabaseError) else "error"
 
 
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:_MOST_CHARACTERS]}"
+def _one_line(value: object) -> str:
+    return " ".join(str(value).split())[:_MOST_CHARACTERS]
 
 
 class ThreetTask(Task):  # type: ignore[misc]  # celery ships no types
@@ -78,12 +78,12 @@ class ThreetTask(Task):  # type: ignore[misc]  # celery ships no types
             with process.telemetry.span(self.name, {"task.id": str(self.request.id)}):
                 result = self.run(*args, **kwargs)
         except Exception as error:
-            outcome, text = outcome_of(error), _one_line(error)
+            outcome, text = outcome_of(error), _one_line(f"{type(error).__name__}: {error}")
             self._report(outcome, process.clock.monotonic() - started, text)
             if outcome == "error":
                 raise  # Celery logs it with its traceback
             raise TaskFailed(text) from None
-        self._report("ok", process.clock.monotonic() - started, "" if result is None else str(result))
+        self._report("ok", process.clock.monotonic() - started, "" if result is None else _one_line(result))
 
     def _report(self, outcome: str, seconds: float, text: str) -> None:
         current().telemetry.task_ended(self.name, outcome, seconds)

@@ -26,7 +26,7 @@ def interval_ms(interval: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class CandlesUpdated:
-    """Bars published per symbol, of those that were asked for; ``refused``: what the venue said of the others."""
+    """Bars published per symbol, of those that were asked for; ``refused``: why there are none of the others."""
 
     published: Mapping[Symbol, int]
     refused: Mapping[Symbol, str]
@@ -79,6 +79,8 @@ class UpdateCandles:
         end_ms = now_ms - now_ms % self._bar_ms  # bars that open before this one have closed
         for name in symbols:
             start_ms = self._start_ms(name, end_ms)
+            if start_ms > end_ms:
+                done.refused[name] = f"published until {_moment(start_ms)}, but the venue's market clock says {_moment(now_ms)}"
             if start_ms >= end_ms:
                 continue
             try:

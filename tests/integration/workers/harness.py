@@ -81,7 +81,7 @@ class Stack:
     def __init__(self, folder: Path, changes: Mapping[str, dict[str, Any]] | None = None, database: bool = True) -> None:
         self.folder = folder
         self.redis = RedisServer(folder / "redis")
-        sections = {
+        sections: dict[str, dict[str, Any]] = {
             "redis": {"url": self.redis.url, "socket_timeout_seconds": 2},
             "database": {"url": f"sqlite:///{folder}/3t.db"},
             "exchange": {"base_url": NOWHERE, "request_timeout_seconds": 2, "requests_per_minute": 60_000},

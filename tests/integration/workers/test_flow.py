@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -42,7 +43,11 @@ class Flow:
 def flow(tmp_path_factory):
     folder = tmp_path_factory.mktemp("flow")
     with SimulatorProcess(folder / "simulator", ["--speed", "60"]) as simulator:
-        changes = {"exchange": {"base_url": simulator.url}, "schedule": SCHEDULE, "providence": {"warmup_bars": 60}}
+        changes: dict[str, dict[str, Any]] = {
+            "exchange": {"base_url": simulator.url},
+            "schedule": SCHEDULE,
+            "providence": {"warmup_bars": 60},
+        }
         with Stack(folder, changes) as stack:
             simulator.fund(stack.loaded_secrets.require("exchange.walletAddress"), "12345.5")
             yield Flow(stack, simulator)

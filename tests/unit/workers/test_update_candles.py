@@ -51,6 +51,16 @@ def test_a_refused_symbol_is_reported_and_blocks_nothing():
     assert result.published == {BTC: HISTORY}
 
 
+def test_a_market_clock_that_went_back_is_reported_and_publishes_nothing_twice():
+    market, publisher = FakeMarket([BTC]), FakePublisher()
+    update = _update(market, publisher)
+    update()
+    before = list(publisher.bars[BTC])
+    market.at -= timedelta(minutes=5)
+    assert "market clock says 2026-06-01 11:55:00" in update().refused[BTC]
+    assert publisher.bars[BTC] == before
+
+
 def test_one_silent_symbol_is_raised_after_the_others_were_served():
     market, publisher = FakeMarket([BTC, ETH], errors={BTC: VenueSilent("no answer")}), FakePublisher()
     with pytest.raises(VenueSilent):
