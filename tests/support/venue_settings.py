@@ -1,26 +1,20 @@
-"""Settings for tests that talk to a simulator: the project's own config.yml with a few values changed."""
+"""Settings for tests that talk to a simulator: the project's own config.yml with a few values changed, section by section."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from tests.support import settings as shared
 from threet.settings import Settings, load_settings
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = shared.ROOT
 
 
 def write_config(folder: Path, changes: dict[str, dict[str, Any]]) -> Path:
-    """config.yml in ``folder``, section by section with ``changes`` over the project's own values."""
-    values = yaml.safe_load((PROJECT / "config.yml").read_text())
-    for section, keys in changes.items():
-        values[section] = {**values[section], **keys}
+    """config.yml in ``folder``, which is made where it is missing, with ``changes`` of each section over the project's own values."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "config.yml"
-    path.write_text(yaml.safe_dump(values, sort_keys=False))
-    return path
+    return shared.write_config(folder, {f"{section}.{key}": value for section, keys in changes.items() for key, value in keys.items()})
 
 
 def venue_settings(folder: Path, base_url: str, **exchange: Any) -> Settings:
