@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import settings as shared
+
 from threet.settings import Settings, load_settings
 
 PROJECT = shared.ROOT
