@@ -26,6 +26,24 @@ def test_what_was_flushed_is_read_back_without_a_snapshot(tmp_path: Path) -> Non
     assert list(read_state(tmp_path).accounts) == [f"0x{1:040x}"]
 
 
+def test_a_flush_is_on_the_disk_and_not_only_with_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    synced: list[int] = []
+    monkeypatch.setattr("threet.simulator.journal.os.fsync", synced.append)
+    journal.flush()
+    assert synced == []
+    _account(journal, 1)
+    journal.flush()
+    assert synced == [journal._file.fileno()]
+
+
+def test_the_hundred_highest_nonces_of_a_signer_are_kept(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    for nonce in [*range(150, 50, -1), 500]:
+        journal.commit("nonce", signer="0x1", nonce=nonce)
+    assert journal.state.nonces["0x1"] == [*range(52, 151), 500]
+
+
 def test_events_before_the_snapshot_are_not_applied_twice(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     _account(journal, 1)

@@ -95,8 +95,9 @@ def test_an_account_below_its_maintenance_margin_is_closed_and_the_fill_says_so(
     desk.order("BTC", "buy", "0.001", "90000", "Gtc")
     desk.at("BTC", "95500")
     assert desk.account.positions, "still above the maintenance margin"
-    desk.at("BTC", "91000")
+    desk.at("BTC", "94200")
     assert not desk.account.positions
+    assert desk.account.cash > 0, "closed before everything was lost"
     fill = desk.account.fills[-1]
     assert (fill["dir"], Decimal(fill["sz"]), fill["crossed"]) == ("Close Long", held, True)
     assert fill["liquidation"]["liquidatedUser"] == ADDRESS

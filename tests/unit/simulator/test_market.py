@@ -6,10 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threet.simulator.bars import MINUTE_MS
+from threet.simulator.bars import MINUTE_MS, knots
 from threet.simulator.coins import DEFAULT_COINS, spec_for
 from threet.simulator.market import HOUR_MS, Market
 from threet.simulator.seeded import SeededSource
@@ -43,6 +44,11 @@ def test_every_mark_between_two_times_lies_within_their_extremes(offset: int, le
     low, high = MARKET.extremes("ETH", start, end)
     for at in range(start, end + 1, max(1, length // 7)):
         assert low <= MARKET.mark("ETH", at) <= high
+
+
+def test_a_rising_bar_dips_before_it_peaks_and_a_falling_one_peaks_first() -> None:
+    assert knots(np.array([100.0, 120.0, 90.0, 110.0, 1.0])) == (100.0, 90.0, 120.0, 110.0)
+    assert knots(np.array([110.0, 120.0, 90.0, 100.0, 1.0])) == (110.0, 120.0, 90.0, 100.0)
 
 
 def test_a_closed_candle_never_changes() -> None:
