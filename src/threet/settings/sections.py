@@ -123,6 +123,9 @@ class SimulatorSettings(Section):
     half_spread_bps: BasisPoints
     book_levels: Count
     book_level_usd: Usd
+    book_level_step_bps: BasisPoints
+    book_refill_seconds: Seconds
+    tick_seconds: Seconds
     taker_fee_bps: BasisPoints
     maker_fee_bps: BasisPoints
     deposit_usd: Usd
