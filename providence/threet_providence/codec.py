@@ -120,6 +120,7 @@ def _base(record: BaseRecord) -> tuple[dict[str, Any], list[bytes]]:
         "ids": dict(record.ids),
         "products": record.products,
         "next_number": dict(record.next_number),
+        "born_ms": dict(record.born_ms),
         "runs": record.runs,
         "markets": markets,
     }
@@ -139,6 +140,7 @@ def _read_base(head: dict[str, Any], blocks: _Blocks) -> BaseRecord:
         ids=dict(head["ids"]),
         products=tuple(head["products"]),
         next_number={symbol: int(number) for symbol, number in head["next_number"].items()},
+        born_ms={symbol: int(born) for symbol, born in head["born_ms"].items()},
         runs=tuple(BaseRun(*run) for run in head["runs"]),
         markets=markets,
     )

@@ -140,6 +140,7 @@ class StrategyLoop:
             ids=dict(self._ids),
             products=engine.products,
             next_number=dict(engine.next_number),
+            born_ms=dict(engine.born_ms),
             runs=tuple(BaseRun(spec.id, spec.symbol, spec.strategy, changed) for spec, changed in active),
             markets={symbol: engine.market.saved(symbol) for symbol in engine.market.names},
         )
@@ -168,11 +169,12 @@ class StrategyLoop:
         )
 
     def _symbol_view(self, symbol: str) -> SymbolView:
-        """Warm: the window is full and fresh, and some run is old enough that it could vote."""
+        """Warm: the window is full and fresh, and the symbol has had runs for so long that they could vote."""
         engine, runs = self._engine, self._engine.runs
         mine = runs.active & (runs.symbol == engine.market.index[symbol])
         close_ms = engine.market.newest_close_ms(symbol)
-        ripe = bool(mine.any()) and engine.market_ms - int(runs.started_ms[mine].min()) > engine.rules.votes.min_age_ms
+        born_ms = engine.born_ms.get(symbol)
+        ripe = bool(mine.any()) and born_ms is not None and engine.market_ms - born_ms > engine.rules.votes.min_age_ms
         fresh = close_ms is not None and self._ages.is_fresh(symbol, behind_ms=engine.market_ms - close_ms)
         return SymbolView(warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=int(mine.sum()), candle_close_ms=close_ms)
 

@@ -1,18 +1,17 @@
 """The publisher: the thread that talks to the database. It shows the latest state and brings the list of products.
 
 While the database is away the runs go on; afterwards the latest state is published, not what was in between. What waits meanwhile is
-bounded: of active runs nothing waits, of ended ones a part, and the rest is read again from their files.
+bounded: of active runs nothing waits, of ended ones a part, and of the rest the ids, their files being read when there is room.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import TimeoutError as AnswerLate
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from queue import Full, Queue, SimpleQueue
 from threading import Event
 from typing import Protocol
@@ -22,7 +21,7 @@ from threet.application.facts import RunRow, ShardHeartbeat
 from threet.application.ports import Clock, Products
 from threet.engine.runs import RunImage
 from threet_providence import rows, snapshots
-from threet_providence.files import Folders
+from threet_providence.files import Folders, run_name
 from threet_providence.messages import Message, ProductsRead, View, ViewRequest
 from threet_providence.outages import Outage
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
@@ -74,12 +73,13 @@ class Publisher:
         self._ended: dict[str, RunRow] = {}
         self._quarantined: dict[str, RunRow] = {}
         self._in_quarantine: Counter[str] = Counter()
-        self._files_wait = True
+        self._later: deque[str] = deque()
         self._retired = False
         self._products_due = 0.0
 
     def begin(self, quarantined: Sequence[Quarantined]) -> None:
-        """What a resumption quarantined; a run whose symbol nobody knows gets no row."""
+        """What a resumption quarantined (a run whose symbol nobody knows gets no row), and ended runs that were not shown yet."""
+        self._later.extend(path.stem.removeprefix("run_") for path in sorted(self._folders.ending.glob("run_*.json")))
         now = self._clock.now()
         self._quarantined = {q.run_id: rows.quarantined_row(q, self._rules.shard, now) for q in quarantined if q.symbol}
 
@@ -119,9 +119,8 @@ class Publisher:
         if view is None:
             return
         for image in view.ended:
-            self._keep_ended(image.spec.id, rows.ended_row(image, self._rules.shard))
-        if self._files_wait and not self._ended:
-            self._read_waiting_files()
+            self._keep_ended(image)
+        self._take_later()
         now = self._clock.now()
         changed, facts = self._changed(view)
         beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
@@ -163,30 +162,22 @@ class Publisher:
         if retired:
             log.warning("%d runs of the database are in no file of %s: ended there", retired, self._folders.root)
 
-    def _keep_ended(self, run_id: str, row: RunRow) -> None:
-        if len(self._ended) >= _MOST_WAITING:
-            self._files_wait = True  # its file lies in ending/ and is read when there is room
+    def _keep_ended(self, image: RunImage) -> None:
+        if len(self._ended) < _MOST_WAITING:
+            self._ended[image.spec.id] = rows.ended_row(image, self._rules.shard)
         else:
-            self._ended[run_id] = row
+            self._later.append(image.spec.id)
 
-    def _read_waiting_files(self) -> None:
-        """Ended runs whose row was not published: of this or of an earlier process."""
-        self._files_wait = False
-        for path in sorted(self._folders.ending.glob("run_*.json")):
-            image = self._load(path)
-            if image is not None:
-                self._keep_ended(image.spec.id, rows.ended_row(image, self._rules.shard))
-            if self._files_wait:
-                return
-
-    def _load(self, path: Path) -> RunImage | None:
-        try:
-            return snapshots.load(path)[0]
-        except FileNotFoundError:
-            return None  # archived a moment ago
-        except snapshots.SnapshotError as error:
-            run_id = path.name.removeprefix("run_").removesuffix(".json")
-            found = Quarantined(run_id, *snapshots.named_in(path), str(error))
-            put_aside(self._folders.quarantine, found, path, self._clock.now())
-            log.warning("%s: quarantined: %s", path.name, error)
-            return None
+    def _take_later(self) -> None:
+        """Ended runs that had no room, or that an earlier process could not show: read from ``ending/``, as many as there is room for."""
+        for _ in range(min(len(self._later), _MOST_WAITING - len(self._ended))):
+            run_id = self._later.popleft()
+            path = self._folders.ending / run_name(run_id)
+            try:
+                self._keep_ended(snapshots.load(path)[0])
+            except FileNotFoundError:
+                self._later.append(run_id)  # the snapshot writer has not come to it yet
+            except snapshots.SnapshotError as error:
+                found = Quarantined(run_id, *snapshots.named_in(path), str(error))
+                put_aside(self._folders.quarantine, found, path, self._clock.now())
+                log.warning("%s: quarantined: %s", path.name, error)

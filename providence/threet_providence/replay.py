@@ -81,6 +81,7 @@ class Replay:
         self.ids: dict[str, str] = {}
         self.products: tuple[str, ...] = ()
         self.next_number: dict[str, int] = {}
+        self.born_ms: dict[str, int] = {}
         self.market_ms = 0
         self.tick = 0
         self._strategies = strategies
@@ -88,7 +89,8 @@ class Replay:
 
     def take_base(self, base: BaseRecord) -> None:
         self.tick, self.market_ms = base.tick, base.market_ms
-        self.ids, self.products, self.next_number = dict(base.ids), base.products, dict(base.next_number)
+        self.ids, self.products = dict(base.ids), base.products
+        self.next_number, self.born_ms = dict(base.next_number), dict(base.born_ms)
         for symbol, saved in base.markets.items():
             # Candles of another interval are no warm-up for this one: the window fills again.
             same = base.interval_ms == self.market.interval_ms
@@ -113,6 +115,7 @@ class Replay:
             self.market_ms = max(self.market_ms, step.market_ms)
         if step.products is not None:
             self.products = step.products
+            self.born_ms = {symbol: born for symbol, born in self.born_ms.items() if symbol in step.products}
             for symbol in step.products:
                 self.market.add(symbol)
         for symbol, mark in step.marks.items():
@@ -147,6 +150,7 @@ class Replay:
             run.status, run.exit_reason, run.ended_ms, run.votes, run.changed = ENDED, ended.reason, ended.ended_ms, False, True
 
     def _take_start(self, spec: RunSpec, tick: int) -> None:
+        self.born_ms.setdefault(spec.symbol, spec.started_ms)
         self.next_number[spec.symbol] = max(self.next_number.get(spec.symbol, 0), spec.number + 1)
         if spec.id not in self.runs and spec.id not in self._settled:
             # Later steps of this very record may already trade it.

@@ -142,12 +142,8 @@ class Resume:
 
     def _hand_over(self, replay: Replay) -> None:
         engine = self._engine
-        engine.tick, engine.market_ms, engine.products, engine.next_number = (
-            replay.tick,
-            replay.market_ms,
-            replay.products,
-            replay.next_number,
-        )
+        engine.tick, engine.market_ms = replay.tick, replay.market_ms
+        engine.products, engine.next_number, engine.born_ms = replay.products, replay.next_number, replay.born_ms
         self._found.ids, self._found.is_cold = replay.ids, not replay.ids
         for run in replay.runs.values():
             if run.status == ACTIVE and not self._can_go_on(run):

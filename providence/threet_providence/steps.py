@@ -80,6 +80,7 @@ class BaseRecord:
     ids: Mapping[str, str]  # per stream, the last entry consumed
     products: tuple[str, ...]
     next_number: Mapping[str, int]
+    born_ms: Mapping[str, int]
     runs: tuple[BaseRun, ...]
     markets: Mapping[str, SymbolMarket]
 

@@ -82,6 +82,13 @@ class Shard:
     def state(self) -> dict[str, tuple[object, ...]]:
         return state_of(self.engine)
 
+    def surroundings(self) -> tuple[object, ...]:
+        """What is not in a run and yet decides: products, numbers, times, candle windows and marks."""
+        market = self.engine.market
+        saved = {symbol: market.saved(symbol) for symbol in sorted(market.names)}
+        windows = tuple((symbol, one.candles.tobytes(), one.mark.hex()) for symbol, one in saved.items())
+        return self.engine.products, self.engine.next_number, self.engine.born_ms, self.engine.market_ms, windows
+
     def ended(self) -> dict[str, tuple[object, ...]]:
         """Every run that ended, by its last file, after a last round."""
         self.save()

@@ -44,6 +44,7 @@ class Engine:
         self.market = Market(rules.interval_ms, rules.warmup_bars)
         self.products: tuple[str, ...] = ()
         self.next_number: dict[str, int] = {}
+        self.born_ms: dict[str, int] = {}  # per symbol, when its population began
         self.market_ms = 0
         self.tick = 0
 
@@ -54,6 +55,7 @@ class Engine:
         for symbol in self.products:
             self.market.add(symbol)
         gone = [row for name, row in self.market.index.items() if name not in self.products]
+        self.born_ms = {symbol: born for symbol, born in self.born_ms.items() if symbol in self.products}
         self._end(np.flatnonzero(self.runs.active & np.isin(self.runs.symbol, gone)), "product removed", effects)
         self._fill(self.products, effects)
         return effects
@@ -171,6 +173,7 @@ class Engine:
         number = self.next_number.get(symbol, 0)
         self.next_number[symbol] = number + 1
         spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol))
+        self.born_ms.setdefault(symbol, spec.started_ms)
         slot = self.add(spec)
         self.runs.mark[slot] = self.market.marks[self.market.index[symbol]]
         return spec

@@ -24,7 +24,7 @@ def undisturbed(entries, tmp_path_factory):
         shard.feed([entry])
     state = shard.state()
     assert len(state) == 72
-    return state, shard.ended()
+    return state, shard.ended(), shard.surroundings()
 
 
 def feed_some(shard, chance, entries, count):
@@ -79,6 +79,7 @@ def test_killed_and_resumed_again_and_again_it_is_the_undisturbed_one(entries, u
     assert kills > 3
     assert last.state() == undisturbed[0]
     assert last.ended() == undisturbed[1]
+    assert last.surroundings() == undisturbed[2]
 
 
 def test_each_byte_at_which_the_last_record_can_tear_is_survived(entries, undisturbed, tmp_path):

@@ -1,0 +1,216 @@
+"""What a shard finds at its start: damaged files are named and put aside, never read as "no trades"; what cannot be known is refused."""
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.market_steps import A, B, C, Prices, rules, session
+from tests.support.shard import NOW, Shard, entries_of
+
+from threet_providence.journal import JournalError, segment_paths
+from threet_providence.lock import ShardLock, ShardTaken
+from threet_providence.quarantine import per_symbol
+from threet_providence.snapshots import SnapshotError, load, to_bytes
+
+SYMBOLS = (A, B)
+
+
+@pytest.fixture(scope="module")
+def entries():
+    return entries_of(list(session(SYMBOLS, bars=40)))
+
+
+@pytest.fixture(scope="module")
+def saved(entries, tmp_path_factory):
+    """A shard with snapshots of tick 80 and a tail of journal behind them."""
+    root = tmp_path_factory.mktemp("saved")
+    shard = Shard(root, SYMBOLS, runs_per_symbol=6)
+    for entry in entries[:80]:
+        shard.feed([entry])
+    shard.save()
+    for entry in entries[80:]:
+        shard.feed([entry])
+    return root, shard.state()
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    shutil.copytree(saved[0], tmp_path / "saved")
+    return tmp_path / "saved"
+
+
+def resumed(root):
+    return Shard(root, SYMBOLS, runs_per_symbol=6)
+
+
+def reasons(root):
+    return {n["run_id"]: n["reason"] for n in (json.loads(p.read_bytes()) for p in (root / "quarantine").glob("*.reason.json"))}
+
+
+def shown(shard):
+    view = shard.view()
+    assert view is not None
+    return view
+
+
+def without(state, *gone):
+    return {run_id: facts for run_id, facts in state.items() if run_id not in gone}
+
+
+def test_untouched_it_is_as_it_was(saved, copy):
+    shard = resumed(copy)
+    assert shard.state() == saved[1]
+    assert shard.found.ticks_replayed > 0
+    assert not reasons(copy)
+
+
+def change(path, **values):
+    """A file whose checksum fits, with other values in it."""
+    body = json.loads(path.read_bytes())
+    del body["checksum"]
+    text = json.dumps(body | values, separators=(",", ":")).encode()[1:]
+    path.write_bytes(b'{"checksum":"' + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text)
+
+
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        (lambda path: path.write_bytes(b""), "checksum"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), "torn or changed"),
+        (lambda path: change(path, live_pnl=0.25), "live_pnl"),
+        (lambda path: change(path, voms_state={"entries": []}), "expected"),
+        (lambda path: change(path, format_version=2), "was 2; start the release"),
+        (lambda path: change(path, voms_state={"entries": [["gift", 0, 1.0, 1.0]]}), "KeyError"),
+        (lambda path: change(path, run_id="00000000-0000-4000-8000-000000000000"), "expected run"),
+        (lambda path: path.unlink(), "found no file"),
+    ],
+)
+def test_a_damaged_file_is_quarantined_with_its_reason_and_the_others_go_on(saved, copy, harm, reason):
+    path = next(p for p in sorted(copy.glob("run_*.json")) if json.loads(p.read_bytes())["voms_state"]["entries"])
+    run_id, symbol = path.stem.removeprefix("run_"), json.loads(path.read_bytes())["symbol"]
+    harm(path)
+    there = path.exists()
+    content = path.read_bytes() if there else b""
+    shard = resumed(copy)
+    assert reason in reasons(copy)[run_id]
+    assert per_symbol(copy / "quarantine") == {symbol: 1}
+    assert shard.state() == without(saved[1], run_id)
+    if there:
+        assert (copy / "quarantine" / path.name).read_bytes() == content, "moved, not changed"
+    market_ms = shard.engine.market_ms
+    shard.feed([entries_of([Prices(market_ms, dict.fromkeys(SYMBOLS, 100.0))])[0]])
+    assert sum(spec.symbol == symbol for spec in shard.engine.runs.specs if spec) == 6, "a fresh run takes its place"
+    again = resumed(copy)
+    assert per_symbol(copy / "quarantine") == {symbol: 1}, "told once, not at each start"
+    assert not again.found.quarantined
+
+
+def test_a_journal_damaged_behind_the_snapshots_costs_only_the_runs_whose_tail_it_held(saved, copy):
+    """The damage lies in a segment that is not the last: what is behind it cannot be applied to runs it concerns."""
+    path = segment_paths(copy, 0, 1)[-1]
+    shard = resumed(copy)  # begins a newer segment, as a start does; its snapshots are not written
+    del shard
+    data = bytearray(path.read_bytes())
+    data[data.index(b"3TJ1", 4) + 30] ^= 1
+    path.write_bytes(data)
+    again = resumed(copy)
+    assert any(path.name in note for note in again.found.notes)
+    lost = set(reasons(copy))
+    assert lost
+    assert all("damaged after its snapshot" in reason or "found no file" in reason for reason in reasons(copy).values())
+    assert again.state() == without(saved[1], *lost), "who is left is right to the bit"
+    assert list((copy / "quarantine").glob("*.cut-at-*"))
+
+
+def test_runs_without_a_journal_are_refused(copy):
+    for path in segment_paths(copy, 0, 1):
+        path.unlink()
+    with pytest.raises(JournalError, match=r"expected a journal beside \d+ run files, found none"):
+        resumed(copy)
+
+
+def test_a_base_that_cannot_be_read_is_refused_by_name(copy):
+    path = segment_paths(copy, 0, 1)[-1]
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(JournalError, match=path.name):
+        resumed(copy)
+
+
+def test_a_journal_of_another_number_of_shards_is_refused(copy):
+    path = segment_paths(copy, 0, 1)[-1]
+    path.rename(copy / path.name.replace("-0-of-1-", "-0-of-2-"))
+    with pytest.raises(JournalError, match=r"expected journals of 1 shards"):
+        resumed(copy)
+
+
+def test_candles_of_another_interval_are_no_warm_up(saved, copy, monkeypatch):
+    monkeypatch.setattr("tests.support.shard.rules", lambda runs: _five_minutes(runs))
+    shard = resumed(copy)
+    assert shard.state() == saved[1], "the runs are the same"
+    assert not shard.engine.market.is_warm(A)
+
+
+def _five_minutes(runs):
+    return replace(rules(runs), interval_ms=300_000)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_no_byte_of_a_snapshot_can_change_unseen(saved, tmp_path, data):
+    path = data.draw(st.sampled_from(sorted(saved[0].glob("run_*.json"))))
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    (tmp_path / "one.json").write_bytes(content)
+    with pytest.raises(SnapshotError):
+        load(tmp_path / "one.json")
+
+
+def test_a_snapshot_written_again_has_the_same_bytes(saved):
+    for path in saved[0].glob("run_*.json"):
+        assert to_bytes(load(path)[0]) == path.read_bytes()
+
+
+def test_a_lock_is_refused_while_held_also_to_another_number_of_shards(tmp_path):
+    first = ShardLock(tmp_path, 0, 2)
+    first.take(NOW)
+    ShardLock(tmp_path, 1, 2).take(NOW)
+    with pytest.raises(ShardTaken, match="only one manager"):
+        ShardLock(tmp_path, 0, 2).take(NOW)
+    with pytest.raises(ShardTaken, match="shards of another number than 4"):
+        ShardLock(tmp_path, 3, 4).take(NOW)
+    first.release()
+    ShardLock(tmp_path, 0, 2).take(NOW)
+
+
+def test_a_symbol_is_warm_when_full_fresh_and_ripe(tmp_path):
+    shard = Shard(tmp_path, (A, B, C))
+    entries = entries_of(list(session((A, B), bars=12)))
+    times = {False: 0, True: 0}  # the market's clock when A was last cold, and when it was first warm
+    for entry in entries:
+        shard.feed([entry])
+        view = shown(shard)
+        if not times[True]:
+            times[view.by_symbol[A].warm] = shard.engine.market_ms
+        assert not view.by_symbol[C].warm, "it has no candles"
+    age = shard.engine.rules.votes.min_age_ms
+    started = min(spec.started_ms for spec in shard.engine.runs.specs if spec and spec.symbol == A)
+    assert times[False] <= started + age < times[True]
+    late = Prices(shard.engine.market_ms + 3_600_000, {A: 50.0})
+    shard.feed([entries_of([late])[0]])
+    assert shown(shard).by_symbol[A].warm, "a due candle may be missing for a while, and runs that all ended at once are no newborns"
+    shard.seconds = 11.0
+    assert not shown(shard).by_symbol[A].warm
+
+
+def test_half_read_streams_are_not_shown(tmp_path):
+    shard = Shard(tmp_path)
+    entries = entries_of(list(session((A, B, C), bars=2)))
+    shard.feed(entries[:4], caught_up=False)
+    assert shard.view() is None
+    shard.feed(entries[4:], caught_up=True)
+    assert shard.view() is not None

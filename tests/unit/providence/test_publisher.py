@@ -1,0 +1,212 @@
+"""The publisher: what changed, the latest state after an outage, every ended run until it is committed, in bounded memory."""
+
+from datetime import UTC, datetime
+from queue import Queue, SimpleQueue
+from threading import Event
+
+import pytest
+from tests.support.market_steps import A, B, Prices, session
+from tests.support.shard import Shard, entries_of
+
+from threet.adapters.sql.errors import DatabaseError
+from threet.application.facts import Product
+from threet.domain.values import Symbol
+from threet_providence import publisher as publisher_module
+from threet_providence.messages import ProductsRead, ViewRequest
+from threet_providence.publisher import Publisher, PublisherRules
+from threet_providence.quarantine import Quarantined
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Table:
+    """The port RunsPublisher in memory; ``away`` makes it fail as a database does."""
+
+    def __init__(self):
+        self.away, self.rows, self.published, self.beats, self.retired = False, {}, [], [], []
+
+    def publish(self, changed, heartbeat):
+        if self.away:
+            raise DatabaseError("gone away")
+        self.published.append([row.id for row in changed])
+        self.rows |= {row.id: row for row in changed}
+        self.beats.append(heartbeat)
+
+    def retire_absent(self, shard, known_run_ids, now):
+        self.retired.append(sorted(known_run_ids))
+        return 0
+
+
+class Named:
+    def __init__(self, *symbols):
+        self.symbols = symbols
+
+    def all(self):
+        return [Product(number, Symbol(symbol), symbol, 10) for number, symbol in enumerate(self.symbols)]
+
+
+class Still:
+    def now(self):
+        return NOW
+
+    def monotonic(self):
+        return 0.0
+
+
+class Inbox(Queue):
+    """Answers at once, as the strategy loop's thread would."""
+
+    def __init__(self, shard):
+        super().__init__()
+        self.shard, self.products = shard, []
+
+    def put(self, item, block=True, timeout=None):
+        if isinstance(item, ProductsRead):
+            self.products.append(item.symbols)
+        assert isinstance(item, ProductsRead | ViewRequest)
+        self.shard.loop.take(item)
+
+
+@pytest.fixture
+def shard(tmp_path):
+    return Shard(tmp_path, (A, B), runs_per_symbol=4)
+
+
+@pytest.fixture
+def entries():
+    return entries_of(list(session((A, B), bars=60)))
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def reports():
+    return []
+
+
+@pytest.fixture
+def publisher(shard, table, reports):
+    rules = PublisherRules(shard=0, shards=1, seed=5, publish_seconds=0.01, products_seconds=5.0)
+    return Publisher(
+        rules, table, Named(A, B), lambda: reports.append("here"), shard.folders, Still(), Inbox(shard), SimpleQueue(), Event(), Event()
+    )
+
+
+def shown_as_ended(table):
+    return {run_id for run_id, row in table.rows.items() if row.status == "ended"}
+
+
+def confirmed(publisher):
+    ids = set()
+    while not publisher._published.empty():
+        ids.add(publisher._published.get())
+    return ids
+
+
+def test_the_first_publication_has_every_run_and_later_ones_what_changed(shard, publisher, table, entries):
+    shard.feed(entries[:8])
+    publisher.once()
+    assert len(table.published[0]) == 8
+    publisher.once()
+    assert table.published[1] == []
+    assert len(table.beats) == 2, "the heartbeat goes on"
+    assert table.beats[0].by_symbol[A].active_runs == 4
+    assert table.beats[0].by_symbol[A].candle_time is not None
+
+
+def test_rows_the_database_has_and_the_shard_does_not_know_are_retired_once_before_anything_is_shown(shard, publisher, table, entries):
+    shard.feed(entries[:20])
+    publisher.once()
+    publisher.once()
+    assert table.retired == [sorted(table.published[0])]
+
+
+def test_after_an_outage_the_latest_state_and_every_ended_run_is_shown(shard, publisher, table, entries):
+    shard.feed(entries[:8])
+    publisher.once()
+    table.away = True
+    for entry in entries[20:]:
+        shard.feed([entry])
+        publisher.once()
+    assert not confirmed(publisher)
+    table.away = False
+    publisher.once()
+    active = {run_id for run_id, row in table.rows.items() if row.status == "active"}
+    assert active == set(shard.engine.runs.slot_of)
+    assert shown_as_ended(table) == confirmed(publisher) == {image.spec.id for image in shard.loop._ended_for_files}
+    for run_id in active:
+        slot = shard.engine.runs.slot_of[run_id]
+        assert table.rows[run_id].live_pnl == shard.engine.runs.live_pnl[slot]
+    assert len(active) == sum(told.active_runs for told in table.beats[-1].by_symbol.values())
+
+
+def test_more_ended_runs_than_may_wait_are_read_again_from_their_files(shard, publisher, table, entries, monkeypatch):
+    monkeypatch.setattr(publisher_module, "_MOST_WAITING", 3)
+    shard.feed(entries[:20])
+    publisher.once()
+    for entry in entries[20:]:
+        shard.feed([entry])
+    all_ended = {image.spec.id for image in shard.loop._ended_for_files}
+    assert len(all_ended) > 6
+    shard.save()
+    for _ in range(len(all_ended) // 3 + 1):
+        publisher.once()
+        assert len(publisher._ended) <= 3
+    assert shown_as_ended(table) == all_ended == confirmed(publisher)
+
+
+def test_an_ended_run_without_room_is_shown_when_its_file_is_written(shard, publisher, table, entries, monkeypatch):
+    monkeypatch.setattr(publisher_module, "_MOST_WAITING", 1)
+    for entry in entries:
+        shard.feed([entry])
+    all_ended = {image.spec.id for image in shard.loop._ended_for_files}
+    publisher.once()
+    publisher.once()
+    assert len(shown_as_ended(table)) == 1, "no file is there yet"
+    shard.save()
+    for _ in all_ended:
+        publisher.once()
+    assert shown_as_ended(table) == all_ended
+
+
+def test_ended_runs_of_an_earlier_process_that_nobody_saw_are_shown(shard, publisher, table, entries):
+    for entry in entries:
+        shard.feed([entry])
+    ended = {image.spec.id for image in shard.loop._ended_for_files}
+    shard.save()
+    shard.view()  # the first process took them and died before it could show them
+    publisher.begin([])
+    publisher.once()
+    assert shown_as_ended(table) == ended
+
+
+def test_a_committed_end_is_archived_when_its_file_is_there(shard, publisher, entries):
+    for entry in entries:
+        shard.feed([entry])
+    publisher.once()
+    for run_id in (ids := confirmed(publisher)):
+        shard.writer.published.put(run_id)
+    shard.writer.archive()
+    assert not list(shard.folders.ended.glob("run_*")), "its file is not written yet"
+    shard.save()
+    assert {path.stem.removeprefix("run_") for path in shard.folders.ended.glob("run_*")} == ids
+
+
+def test_a_quarantined_run_is_shown_as_such_and_has_no_vote(shard, publisher, table, entries):
+    shard.feed(entries[:20])
+    publisher.begin([Quarantined("lost", A, "trend", "torn"), Quarantined("nameless", "", "", "torn")])
+    publisher.once()
+    assert (table.rows["lost"].status, table.rows["lost"].votes, table.rows["lost"].exit_reason) == ("quarantined", False, "torn")
+    assert "nameless" not in table.rows
+
+
+def test_products_and_the_report_come_at_their_interval(shard, publisher, reports):
+    shard.feed([entries_of([Prices(1, {A: 1.0})])[0]])
+    publisher.once()
+    publisher.once()
+    assert publisher._inbox.products == [(A, B)]
+    assert publisher.products_known.is_set()
+    assert reports == ["here"]
