@@ -19,8 +19,6 @@ from threet.adapters.redis.client import make_redis
 from threet.adapters.redis.last_values import RedisLastValues
 from threet.adapters.redis.publisher import RedisPublisher
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore, check_schema, make_engine, prune
-from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
-from threet.adapters.venue.venue import Venue
 from threet.application.execution import Executor
 from threet.application.facts import Product
 from threet.application.gathering import Gatherer, TradingTerms
@@ -71,6 +69,9 @@ class CliServices:
 
 def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> WorkerServices:
     """For the process on the queues `market` and `account`. Raises SettingsError, or what the schema check finds."""
+    from threet.adapters.venue import CcxtAccount, CcxtMarketData  # ccxt: seconds and 70 MB, which a person's command does without
+    from threet.adapters.venue.venue import Venue
+
     clock = clock or SystemClock()
     engine = make_engine(settings, secrets)
     check_schema(engine)
@@ -101,6 +102,9 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
 
 def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> ReconcileServices:
     """For the one process on the queue `reconcile`: the only holder of the signing key."""
+    from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
+    from threet.adapters.venue.venue import Venue
+
     clock = clock or SystemClock()
     engine = make_engine(settings, secrets)
     check_schema(engine)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from threet.adapters.sql.run_totals import RunTotals
 from threet.application.store import Control, DecisionRecord, OrderRecord
 from threet.cli.status.picture import Aged, ObserverView, Picture, ServiceView, SymbolView
 from threet.domain.symbol_state import SymbolState
@@ -83,6 +84,7 @@ def picture(**changes: Any) -> Picture:
         waiting={"market": 0, "account": 0, "reconcile": 0},
         observers=[ObserverView(name, f"http://127.0.0.1:{port}", True, "ok") for name, port in (("a", 1), ("b", 2), ("c", 3))],
         heartbeat_age=0.5,
+        runs=RunTotals(96, 40, 12.5),
         account_value=Aged(Decimal("10000.5"), 1.0),
         symbols=[view(BTC), view(ETH, entry("0", "0"))],
         unresolved=[],

@@ -144,6 +144,7 @@ def test_a_picture_of_nothing_but_unknowns_can_be_shown() -> None:
         canary_ages=nothing,
         waiting=nothing,
         heartbeat_age=nothing,
+        runs=nothing,
         account_value=nothing,
         unresolved=nothing,
         last_orders=nothing,

@@ -6,13 +6,12 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from tests.unit.cli.pictures import BTC, ETH, NOW, decision, entry
 
 from threet.application.store import DecisionRecord
-from threet.cli.demo.facts import by_coin, read_live_pnls, target_of
+from threet.cli.demo.facts import by_coin, target_of
 from threet.cli.demo.summary import ShowFacts, SymbolFacts, as_line, failures
 from threet.cli.demo.tally import Tally
 from threet.domain.values import symbol
@@ -147,10 +146,3 @@ def test_the_largest_target_is_kept_by_its_size_and_consensus_means_all_symbols(
     )
     assert tally.max_abs_target == {BTC: Decimal("0.9"), ETH: Decimal(1)}
     assert (tally.decisions, tally.consensus_cycles) == (3, 1)
-
-
-def test_only_active_runs_count(tmp_path: Path) -> None:
-    for name, status, pnl in (("a", "active", 1.5), ("b", "ended", 99.0), ("c", "active", -0.5)):
-        (tmp_path / f"run_{name}.json").write_text(json.dumps({"status": status, "live_pnl": pnl}))
-    (tmp_path / "journal.jsonl").write_text("not a run")
-    assert read_live_pnls(tmp_path) == [1.5, -0.5]

@@ -1,4 +1,4 @@
-"""Reads what the summary needs: the platform's database and saved runs, and the simulator's own ledger."""
+"""Reads what the summary needs: the platform's database, and the simulator's own ledger."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 import urllib.request
 from collections.abc import Mapping
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
+from threet.adapters.sql.run_totals import RunTotals
 from threet.application.records import inputs_from_json
 from threet.application.store import CycleStore, DecisionRecord, OrderRecord
 from threet.cli.demo.summary import ShowFacts, SymbolFacts
@@ -24,12 +24,11 @@ _ALL_ORDERS = 1_000_000
 _TIMEOUT_SECONDS = 5.0
 
 
-def read_facts(store: CycleStore, account: str, tally: Tally, saved_runs: Path, simulator_url: str) -> ShowFacts:
+def read_facts(store: CycleStore, account: str, tally: Tally, runs: RunTotals, simulator_url: str) -> ShowFacts:
     """Raises OSError where the simulator does not answer, and what the store raises."""
     tally.read(store)
     orders = [order for order in store.orders(_ALL_ORDERS) if order.created_at >= tally.started_at]
     snapshot = store.snapshot(account)
-    pnls = read_live_pnls(saved_runs)
     ledger = read_ledger(simulator_url, account)
     inputs = inputs_from_json(tally.last.inputs) if tally.last is not None and tally.last.inputs else None
     names = {product.symbol for product in store.products()} | {Symbol(name) for name in (tally.last.targets if tally.last else {})}
@@ -42,8 +41,8 @@ def read_facts(store: CycleStore, account: str, tally: Tally, saved_runs: Path, 
         unresolved=len(store.unsettled_orders()),
         decisions=tally.decisions,
         consensus_cycles=tally.consensus_cycles,
-        runs=len(pnls),
-        live_pnl=sum(pnls),
+        runs=runs.active,
+        live_pnl=runs.live_pnl,
         account_value=snapshot.value.account_value if isinstance(snapshot, Known) else None,
         symbols={name: _symbol_facts(name, tally, inputs, actual[name], held.get(name, Decimal(0)), orders) for name in names},
     )
@@ -100,9 +99,3 @@ def read_ledger(simulator_url: str, account: str) -> dict[str, Decimal]:
     with urllib.request.urlopen(f"{simulator_url}/sim/ledger?limit=1", timeout=_TIMEOUT_SECONDS) as answer:
         books = json.load(answer)
     return {coin: Decimal(held["contracts"]) for coin, held in books["accounts"][account.lower()]["positions"].items()}
-
-
-def read_live_pnls(saved_runs: Path) -> list[float]:
-    """``live_pnl`` (USD) of every active run; its snapshot is the truth."""
-    runs = [json.loads(path.read_text()) for path in sorted(saved_runs.glob("run_*.json"))]
-    return [float(run["live_pnl"]) for run in runs if run["status"] == "active"]

@@ -22,6 +22,8 @@ _LONGEST_PAUSE_SECONDS = 15.0
 _SOUND_SECONDS = 30.0
 _FIRST_START_TRIES = 3
 _LOG_LINES_SHOWN = 8
+_OFTEN_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
 
 
 class State(StrEnum):
@@ -84,6 +86,7 @@ class Watch:
         self._lock = threading.Lock()
         self._asked: dict[str, tuple[int, Check, LogFile]] = {}
         self._answers: dict[str, tuple[int, str | None]] = {}
+        self._pause_seconds = _LOOK_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
@@ -93,9 +96,11 @@ class Watch:
     def stop(self) -> None:
         self._stop.set()
 
-    def ask(self, asked: Mapping[str, tuple[int, Check, LogFile]]) -> None:
+    def ask(self, asked: Mapping[str, tuple[int, Check, LogFile]], often: bool) -> None:
+        """Whom to ask from now on; ``often`` while somebody waits for an answer."""
         with self._lock:
             self._asked = dict(asked)
+            self._pause_seconds = _OFTEN_SECONDS if often else _LOOK_SECONDS
 
     def answer(self, name: str, pid: int) -> tuple[bool, str | None]:
         """(answered, None or what is wrong)."""
@@ -108,7 +113,7 @@ class Watch:
             self._answers.pop(name, None)
 
     def _run(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(self._pause_seconds):
             with self._lock:
                 asked = dict(self._asked)
             for name, (pid, check, log) in asked.items():
@@ -148,7 +153,8 @@ class Fleet:
                 name: (one.child.pid, one.part.ready if one.state is State.STARTING else one.part.well, one.log)
                 for name, one in self._running.items()
                 if one.child is not None and one.state in (State.STARTING, State.WELL, State.ILL)
-            }
+            },
+            often=any(one.state is State.STARTING for one in self._running.values()),
         )
 
     def all_well_once(self) -> bool:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from threet.cli.demo.fleet import Part
 from threet.cli.demo.folder import StateFolder
-from threet.cli.demo.health import all_of, http_ok, is_held, lives, log_says, redis_answers
+from threet.cli.demo.health import all_of, http_ok, is_held, log_says, redis_answers
 from threet.cli.demo.process import Command
 from threet.cli.demo.redis_server import redis_binary, write_redis_config
+from threet.cli.demo.reports import Reports
 from threet.cli.demo.settings_files import Ports, child_environment
 from threet.settings import Secrets, Settings
 
@@ -27,13 +28,14 @@ _LOGGING = ("-l", "INFO")
 def make_plan(folder: StateFolder, settings: Settings, secrets: Secrets, ports: Ports, project: Path) -> list[Part]:
     """The parts, in the order of the screen. ``project`` is the folder that holds ``providence/``."""
     observers = [f"observer_{node.name}" for node in settings.observers.nodes]
+    reports = Reports(settings, secrets)
     return [
         _redis(folder, ports, secrets.require("redis.password")),
         _simulator(folder, settings, secrets, ports),
         *(_observer(folder, name, port) for name, port in ports.observers.items()),
-        _worker(folder, settings, "celery_worker", ("-Q", "market,account", "-n", "market@%h")),
-        _worker(folder, settings, "celery_worker_reconcile", ("-Q", "reconcile", "-n", "reconcile@%h")),
-        _providence(folder, project),
+        _worker(folder, settings, reports, "celery_worker", "market", ("-Q", "market,account")),
+        _worker(folder, settings, reports, "celery_worker_reconcile", "reconcile", ("-Q", "reconcile")),
+        _providence(folder, settings, reports, project),
         _beat(folder, ("celery_worker", "celery_worker_reconcile", "simulator", *observers)),
         _flower(folder, ports),
     ]
@@ -77,11 +79,14 @@ def _observer(folder: StateFolder, name: str, port: int) -> Part:
     return Part(service, command, ("simulator",), all_of(_IS_MINE, check), check)
 
 
-def _worker(folder: StateFolder, settings: Settings, service: str, queues: Sequence[str]) -> Part:
+def _worker(folder: StateFolder, settings: Settings, reports: Reports, service: str, node: str, queues: Sequence[str]) -> Part:
+    """Its canaries report for it; they come once beat runs, so that its start is told by its log."""
     pool = ("-P", "eventlet", f"--autoscale={settings.workers.autoscale_max},{settings.workers.autoscale_min}")
-    command = _module(folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, *_LOGGING, "-E", *_QUIET)
-    # What it does after its start is told by its canary, which the status shows.
-    return Part(service, command, ("redis",), log_says(" ready."), lives, start_seconds=60, stop_seconds=12)
+    command = _module(
+        folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, "-n", f"{node}@%h", *_LOGGING, *_QUIET
+    )
+    well = reports.younger_than(settings.freshness.max_service_age_seconds, f"{node}@")
+    return Part(service, command, ("redis",), log_says(" ready."), well, start_seconds=60, stop_seconds=12)
 
 
 def _beat(folder: StateFolder, needs: Sequence[str]) -> Part:
@@ -96,7 +101,9 @@ def _flower(folder: StateFolder, ports: Ports) -> Part:
     return Part("flower", command, ("redis", "celery_beat"), check, check, stop_seconds=4)
 
 
-def _providence(folder: StateFolder, project: Path) -> Part:
+def _providence(folder: StateFolder, settings: Settings, reports: Reports, project: Path) -> Part:
     script = project / "providence" / "3T-PROVIDENCE-v2.py"
     command = _command(folder, "providence", sys.executable, str(script), *_files(folder, "providence"))
-    return Part("providence", command, ("redis",), lives, lives, stop_seconds=15)
+    publishes = reports.younger_than(2.5 * settings.providence.publish_interval_seconds, "providence-")
+    well = reports.younger_than(settings.freshness.max_heartbeat_age_seconds, "providence-")
+    return Part("providence", command, ("redis",), publishes, well, stop_seconds=15)

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from threet.cli.demo.fleet import PartView, State
 from threet.cli.status.picture import Picture, Problem
-from threet.cli.status.render import last_decision, orders_table, symbols_table
+from threet.cli.status.render import last_decision, orders_table, runs_text, symbols_table
 from threet.domain.values import Unknown
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -188,8 +188,13 @@ def _equity_line(picture: Picture | None, equity: Sequence[float], width: int) -
     if isinstance(picture.account_value, Unknown):
         return Text(f"equity unknown: {picture.account_value.reason}", style="yellow")
     change = equity[-1] - equity[0] if equity else 0.0
+    tail = Text(" ") + runs_text(picture)
     head = f"equity {picture.account_value.value:,.2f} USD ({change:+,.2f}) "
-    return Text(head, style="bold") + Text(sparkline(equity, max(10, width - len(head) - 8)), style="green" if change >= 0 else "red")
+    return (
+        Text(head, style="bold")
+        + Text(sparkline(equity, max(10, width - len(head) - len(tail) - 8)), style="green" if change >= 0 else "red")
+        + tail
+    )
 
 
 def _parts(parts: Sequence[PartView], width: int) -> Table:

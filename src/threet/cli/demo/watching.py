@@ -6,10 +6,14 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime
 
+from threet.adapters.sql import SqlCycleStore, check_schema, create_schema, make_engine
 from threet.adapters.sql.errors import DatabaseError
+from threet.adapters.sql.run_totals import read_run_totals
+from threet.bootstrap import build_cli_services
 from threet.cli.demo.facts import read_facts
 from threet.cli.demo.summary import ShowFacts
 from threet.cli.demo.tally import Tally
+from threet.cli.status.build import make_reader
 from threet.cli.status.picture import Picture, Problem
 from threet.cli.status.problems import find_problems
 from threet.settings import Secrets, Settings
@@ -54,12 +58,10 @@ class Watcher:
 
     def facts(self) -> ShowFacts:
         """The whole show so far. Raises OSError or DatabaseError where a source is away."""
-        from threet.bootstrap import build_cli_services
-
         services = build_cli_services(self._settings, self._secrets)
-        saved_runs = self._settings.path(self._settings.providence.saved_runs)
+        runs = read_run_totals(make_engine(self._settings, self._secrets))
         with self._lock:
-            return read_facts(services.store, services.account, self._tally, saved_runs, self._settings.exchange.base_url or "")
+            return read_facts(services.store, services.account, self._tally, runs, self._settings.exchange.base_url or "")
 
     def _run(self) -> None:
         try:
@@ -69,9 +71,6 @@ class Watcher:
             raise
 
     def _watch(self) -> None:
-        from threet.bootstrap import build_cli_services  # imports the whole platform, which takes seconds
-        from threet.cli.status.build import make_reader
-
         reader = make_reader(self._settings, self._secrets)
         store = build_cli_services(self._settings, self._secrets).store
         while not self._stop.wait(_EVERY_SECONDS):
@@ -90,8 +89,6 @@ def prepare_database(settings: Settings, secrets: Secrets) -> None:
 
     Raises DatabaseError where the database does not answer, SchemaError where it is another's.
     """
-    from threet.adapters.sql import SqlCycleStore, check_schema, create_schema, make_engine
-
     engine = make_engine(settings, secrets)
     create_schema(engine)
     check_schema(engine)

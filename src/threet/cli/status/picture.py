@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
+from threet.adapters.sql.run_totals import RunTotals
 from threet.application.store import Control, DecisionRecord, OrderRecord
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Symbol, Unknown
@@ -72,6 +73,7 @@ class Picture:
     waiting: Mapping[str, int] | Unknown
     observers: Sequence[ObserverView]
     heartbeat_age: float | Unknown
+    runs: RunTotals | Unknown
     account_value: Aged | Unknown
     symbols: Sequence[SymbolView]
     unresolved: Sequence[OrderRecord] | Unknown

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from threet.adapters.redis import Canaries
 from threet.adapters.sql.errors import DatabaseError
+from threet.adapters.sql.run_totals import RunTotals
 from threet.application.facts import AccountSnapshot, Price
 from threet.application.store import DecisionRecord
 from threet.bootstrap import CliServices
@@ -28,8 +29,9 @@ _QUEUES = ("market", "account", "reconcile")
 class Reader:
     """Reads pictures again and again. It raises nothing for a part that is away, and changes nothing anywhere."""
 
-    def __init__(self, services: CliServices, canaries: Canaries, settings: Settings) -> None:
+    def __init__(self, services: CliServices, canaries: Canaries, runs: Callable[[], RunTotals], settings: Settings) -> None:
         self._services = services
+        self._runs = runs
         self._canaries = canaries
         self._settings = settings
 
@@ -49,6 +51,7 @@ class Reader:
             waiting=self._canaries.queue_lengths(_QUEUES),
             observers=ask_observers(self._settings.observers.nodes),
             heartbeat_age=self._heartbeat_age(now),
+            runs=_from_database(self._runs),
             account_value=Aged(snapshot.value.account_value, _age(now, snapshot.as_of)) if isinstance(snapshot, Known) else snapshot,
             symbols=self._symbols(now, snapshot, decision),
             unresolved=_from_database(store.unsettled_orders),

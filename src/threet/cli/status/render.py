@@ -60,12 +60,20 @@ def services_table(picture: Picture) -> Table:
             waiting = "" if isinstance(picture.waiting, Unknown) else f"{picture.waiting.get(queue, 0)} waiting"
             table.add_row(f"queue {queue}", _seconds(age), waiting)
     heartbeat = picture.heartbeat_age
-    shown, state_text = ("", _unknown(heartbeat)) if isinstance(heartbeat, Unknown) else (_seconds(heartbeat), Text("heartbeat"))
+    shown, state_text = ("", _unknown(heartbeat)) if isinstance(heartbeat, Unknown) else (_seconds(heartbeat), runs_text(picture))
     table.add_row("providence", shown, state_text)
     for observer in picture.observers:
         style = "green" if observer.answers else "red"
         table.add_row(f"observer {observer.name}", "", Text("answers" if observer.answers else observer.detail, style=style))
     return table
+
+
+def runs_text(picture: Picture) -> Text:
+    """The virtual runs in a few words."""
+    runs = picture.runs
+    if isinstance(runs, Unknown):
+        return _unknown(runs)
+    return Text(f"{runs.active} runs, {runs.voters} vote, virtual PnL {runs.live_pnl:+,.2f} USD")
 
 
 def symbols_table(picture: Picture, one_line_each: bool = False) -> Table:
