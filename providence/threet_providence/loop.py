@@ -22,7 +22,7 @@ log = logging.getLogger("providence.loop")
 
 
 class StrategyLoop:
-    """Takes one message after the other from ``inbox``. ``on_votes`` is called after a tick that may have changed votes or directions."""
+    """Takes one message after the other from ``inbox``. ``on_votes`` is called after a tick that changed the votes of a symbol."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class StrategyLoop:
         self._engine, self._journal, self._ids, self._ages, self._interval = engine, journal, dict(ids), ages, interval
         self._on_votes = on_votes
         self._caught_up = False
+        self._vote_sums = (b"", b"")
         self._waiting: list[ViewRequest] = []
         self._ended_for_files: list[RunImage] = []
         self._ended_for_rows: list[RunImage] = []
@@ -115,8 +116,17 @@ class StrategyLoop:
         for step in steps:
             self._ids.update(step.ids)
         self.ticks += 1
-        if any(step.changes for step in steps):
+        if any(step.changes for step in steps) and self._votes_differ():
             self._on_votes()
+
+    def _votes_differ(self) -> bool:
+        """Whether some symbol's voters or their directions sum up to something else than when this was last asked."""
+        runs = self._engine.runs
+        voters = np.flatnonzero(runs.active & runs.votes)
+        symbols, count = runs.symbol[voters], len(self._engine.market.names)
+        sums = np.bincount(symbols, weights=np.sign(runs.size[voters]), minlength=count)
+        before, self._vote_sums = self._vote_sums, (np.bincount(symbols, minlength=count).tobytes(), sums.tobytes())
+        return self._vote_sums != before
 
     def _round(self) -> Round:
         """Images of what changed, and a new segment from here on."""

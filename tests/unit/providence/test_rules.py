@@ -29,7 +29,7 @@ def test_units_are_those_of_the_names(tmp_path):
     assert rules.population.fee_rate == pytest.approx(0.00045)
     assert rules.votes.enter_return == pytest.approx(0.0005)
     assert list(rules.population.max_loss) == pytest.approx([0.02, 0.06])
-    assert rules.population.duration_ms == (60_000, 120_000)
+    assert list(rules.population.duration_ms) == [60_000, 120_000]
     assert rules.fill_cost("BTC/USDC:USDC") == pytest.approx(0.0003)
     assert rules.fill_cost("SOL/USDC:USDC") == pytest.approx(0.0005)
 
