@@ -45,13 +45,13 @@ def test_it_trades_survives_and_ends_at_its_targets(show: Show) -> None:
 
 
 def _status_shows_everything(show: Show) -> None:
-    status = show.wait_until(lambda: (s := show.status())["decision"] and s, 30, "a first decision")
-    assert {service["name"].split("@")[0] for service in status["services"]} >= {"market", "reconcile", "providence-0"}
-    assert set(status["canary_ages"]) == {"market", "account", "reconcile"}
-    assert [observer["answers"] for observer in status["observers"]] == [True, True, True]
+    status = show.wait_until(lambda: (s := show.status())["last_decision"] and s, 30, "a first decision")
+    assert {name.split("@")[0] for name in status["services"]} >= {"market", "reconcile", "providence-0"}
+    assert set(status["queues"]) == {"market", "account", "reconcile"}
+    assert [observer["answers"] for observer in status["observers"].values()] == [True, True, True]
     assert float(status["account_value"]["value"]) > 9000
-    for view in status["symbols"]:
-        assert set(view["decided"]["sources"]) == {"local", "a", "b", "c"}
+    for view in status["symbols"].values():
+        assert set(view["sources"]) == {"local", "a", "b", "c"}
         assert float(view["price"]["value"]) > 0
     text = show.command("status").stdout
     assert "BTC/USDC:USDC" in text
@@ -72,8 +72,8 @@ def _nothing_is_sent_while_halted(show: Show) -> None:
     assert halted.returncode == 0, halted.stderr
     assert "Nothing that adds risk is sent" in halted.stdout
     assert show.command("halt").returncode == 0  # may be given again
-    cycle = show.status()["decision"]["cycle_id"]
-    blocked = show.wait_until(lambda: (d := show.status()["decision"])["cycle_id"] >= cycle + 2 and d, 20, "two cycles under the halt")
+    cycle = show.status()["last_decision"]["cycle_id"]
+    blocked = show.wait_until(lambda: (d := show.status()["last_decision"])["cycle_id"] >= cycle + 2 and d, 20, "two cycles under the halt")
     assert blocked["status"] == "blocked"
     assert "a test" in blocked["reason"]
     assert orders_since(show, moment) == []

@@ -13,7 +13,8 @@ from rich.console import Console
 from tests.unit.cli.pictures import BTC, ETH, NOW, SETTINGS, decision, entry, order, picture, service, view
 
 from threet.application.store import Control
-from threet.cli.status.picture import ObserverView, Picture, as_json
+from threet.cli.status.document import as_document
+from threet.cli.status.picture import ObserverView, Picture
 from threet.cli.status.problems import find_problems
 from threet.cli.status.render import print_status
 from threet.domain.symbol_state import SymbolState
@@ -114,12 +115,32 @@ def test_canary_and_cycle_limits_hold_on_both_sides() -> None:
 
 
 def test_json_keeps_decimals_exact_and_says_what_is_unknown() -> None:
-    shown = json.loads(json.dumps(as_json(picture(heartbeat_age=Unknown("away")))))
+    away = picture(heartbeat_age=Unknown("away"), halt_file=Unknown("cannot look"))
+    shown = json.loads(json.dumps(as_document(away, find_problems(away, SETTINGS))))
     assert shown["account_value"] == {"value": "10000.5", "age_seconds": 1.0}
-    assert shown["heartbeat_age"] == {"unknown": "away"}
-    assert shown["symbols"][0]["decided"]["target"] == {"kind": "Target", "contracts": "0.5", "reason": None}
+    assert shown["providence"]["heartbeat_age_seconds"] == {"unknown": "away"}
+    assert shown["symbols"][BTC]["target"] == {"kind": "Target", "contracts": "0.5", "reason": None}
+    assert shown["symbols"][BTC]["actual"] == "0.5"
+    assert list(shown["symbols"][BTC]["sources"]) == ["local", "a", "b", "c"]
     assert shown["last_orders"][0]["state"] == "FILLED"
+    assert shown["halted"]["value"] is None
     assert shown["at"] == "2026-06-01T12:00:00+00:00"
+    assert [problem["what"] for problem in shown["problems"]] == ["cannot look", "Providence: away"]
+
+
+@pytest.mark.parametrize(
+    ("file", "row", "halted"),
+    [
+        (None, Control(False, "", None, None), False),
+        ("by ann", Control(False, "", None, None), True),
+        (None, Control(True, "by bob", None, None), True),
+        ("by ann", Unknown("away"), True),
+        (None, Unknown("away"), None),
+        (Unknown("away"), Control(False, "", None, None), None),
+    ],
+)
+def test_halted_is_never_guessed(file: object, row: object, halted: bool | None) -> None:
+    assert as_document(picture(halt_file=file, control=row), [])["halted"]["value"] is halted
 
 
 def shown_text(shown: Picture) -> str:

@@ -9,7 +9,6 @@ import click
 from rich.console import Console
 
 from threet.cli.options import read_settings, settings_options
-from threet.cli.status.picture import as_json
 
 _WIDTH_ELSEWHERE = 180
 """Columns where nobody knows how wide the reader is: a file, a pipe."""
@@ -22,13 +21,14 @@ def command(config: Path | None, secrets: Path | None, as_one_line: bool) -> Non
     """What runs, what is held and wanted, what each source says, and what is wrong. Changes nothing."""
     settings, secret_values = read_settings(config, secrets)
     from threet.cli.status.build import make_reader  # imports the whole platform, which takes a second
+    from threet.cli.status.document import as_document
     from threet.cli.status.problems import find_problems
     from threet.cli.status.render import print_status
 
     picture = make_reader(settings, secret_values).read()
     problems = find_problems(picture, settings)
     if as_one_line:
-        click.echo(json.dumps({**as_json(picture), "problems": as_json(problems)}))
+        click.echo(json.dumps(as_document(picture, problems)))
     else:
         console = Console()
         print_status(console if console.is_terminal else Console(width=_WIDTH_ELSEWHERE), picture, problems)

@@ -1,0 +1,98 @@
+"""The picture as one JSON document: what `3t status --json` prints. Its keys are meant to last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from threet.application.store import Control, DecisionRecord, OrderRecord
+from threet.cli.status.picture import Aged, Picture, Problem, SymbolView, as_json
+from threet.domain.values import Unknown
+
+
+def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Decimals are strings, times ISO 8601, ages wall seconds. What could not be read is ``{"unknown": reason}``, never a number."""
+    return {
+        "at": picture.at.isoformat(),
+        "config_hash": picture.config_hash,
+        "halted": _halted(picture),
+        "services": _services(picture),
+        "queues": _queues(picture),
+        "observers": {view.name: {"answers": view.answers, "url": view.url, "detail": view.detail} for view in picture.observers},
+        "providence": {"heartbeat_age_seconds": as_json(picture.heartbeat_age), "runs": as_json(picture.runs)},
+        "account": picture.account,
+        "account_value": _aged(picture.account_value),
+        "symbols": {view.symbol: _symbol(view) for view in picture.symbols},
+        "open_orders": _orders(picture.unresolved),
+        "last_orders": _orders(picture.last_orders),
+        "last_decision": _decision(picture),
+        "problems": [{"what": problem.what, "cure": problem.cure} for problem in problems],
+    }
+
+
+def _halted(picture: Picture) -> dict[str, Any]:
+    """``value`` is None where nobody can tell."""
+    control, file = picture.control, picture.halt_file
+    in_database = control.halted if isinstance(control, Control) else None
+    in_file = None if isinstance(file, Unknown) else file is not None
+    value = True if in_file or in_database else None if in_file is None or in_database is None else False
+    return {
+        "value": value,
+        "file": as_json(file),
+        "database": {"reason": control.halt_reason or None} if isinstance(control, Control) else as_json(control),
+        "flatten": control.flatten_reason if isinstance(control, Control) else as_json(control),
+    }
+
+
+def _services(picture: Picture) -> Any:
+    if isinstance(picture.services, Unknown):
+        return as_json(picture.services)
+    return {service.name: {key: value for key, value in as_json(service).items() if key != "name"} for service in picture.services}
+
+
+def _queues(picture: Picture) -> Any:
+    if isinstance(picture.canary_ages, Unknown):
+        return as_json(picture.canary_ages)
+    waiting = {} if isinstance(picture.waiting, Unknown) else picture.waiting
+    return {queue: {"canary_age_seconds": round(age, 3), "waiting": waiting.get(queue)} for queue, age in picture.canary_ages.items()}
+
+
+def _symbol(view: SymbolView) -> dict[str, Any]:
+    decided, state = view.decided or {}, view.state
+    return {
+        "is_product": view.is_product,
+        "price": _aged(view.price),
+        "votes": decided.get("vote"),
+        "target": decided.get("target"),
+        "actual": as_json(view.actual),
+        "sources": decided.get("sources"),
+        "agreed": decided.get("agreed"),
+        "consensus": decided.get("consensus"),
+        "result": decided.get("result"),
+        "alert": decided.get("alert"),
+        "locked": state.lock_reason if state is not None else decided.get("locked"),
+        "hold_since": as_json(state.hold_since) if state is not None else None,
+    }
+
+
+def _decision(picture: Picture) -> Any:
+    decision = picture.decision
+    if not isinstance(decision, DecisionRecord):
+        return as_json(decision)
+    return {
+        "cycle_id": decision.cycle_id,
+        "at": decision.at.isoformat(),
+        "age_seconds": round((picture.at - decision.at).total_seconds(), 3),
+        "status": decision.status,
+        "reason": decision.reason,
+        "plan": as_json(list(decision.plan)),
+        "consensus_symbols": decision.consensus_symbols,
+    }
+
+
+def _orders(orders: Sequence[OrderRecord] | Unknown) -> Any:
+    return as_json(orders) if isinstance(orders, Unknown) else [as_json(order) for order in orders]
+
+
+def _aged(value: Aged | Unknown) -> Any:
+    return as_json(value)
