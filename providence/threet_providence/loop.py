@@ -45,6 +45,7 @@ class StrategyLoop:
         self.trades = 0
         self.started = 0
         self.ended = 0
+        self.bad_entries = 0
 
     def begin(self, ended_before: Sequence[RunImage]) -> None:
         """The first segment of this process; ``ended_before`` are ended runs whose last file was not written yet."""
@@ -52,9 +53,11 @@ class StrategyLoop:
         self._ended_for_rows.extend(ended_before)
         self._journal.begin_segment(self._base())
 
-    def run(self) -> None:
+    def run(self, after_each: Callable[[], None]) -> None:
+        """Until Stop. ``after_each`` is called after each message, in this thread."""
         while not isinstance(message := self.inbox.get(), Stop):
             self.take(message)
+            after_each()
 
     def take(self, message: Message) -> None:
         match message:
@@ -95,11 +98,17 @@ class StrategyLoop:
         }
         for entry in group:
             if isinstance(entry, BadEntry):
-                log.warning("stream %s, entry %s passed over: %s", entry.stream, entry.id, entry.reason)
+                self._tell_bad(entry)
         effects = self._engine.on_candles(candles)
         self._ages.arrived(candles)
         self._count(effects)
         return Step(kind="candles", ids=ids, candles=candles, changes=self._changes(effects))
+
+    def _tell_bad(self, entry: BadEntry) -> None:
+        """The first, the second, the fourth, ...: a publisher that went wrong must not flood the log."""
+        self.bad_entries += 1
+        if self.bad_entries.bit_count() == 1:
+            log.warning("stream %s, entry %s passed over (number %d): %s", entry.stream, entry.id, self.bad_entries, entry.reason)
 
     def _changes(self, effects: Effects) -> Changes:
         return changes_of(effects, self._engine.state_width)

@@ -9,7 +9,7 @@ from threading import Event
 from threet.adapters.clock import SystemClock
 from threet.adapters.market_feed import MarketFeed
 from threet.adapters.redis.client import make_redis
-from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, make_engine
+from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, check_schema, make_engine
 from threet.application.store import ServiceReport
 from threet.engine.engine import Engine
 from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
@@ -28,6 +28,7 @@ from threet_providence.summary import Summary
 from threet_providence.writer import SnapshotWriter
 
 log = logging.getLogger("providence")
+_SIGNALS_SECONDS = 0.5  # how soon a signal is acted upon
 _JOIN_SECONDS = 3.0
 _WRITER_JOIN_SECONDS = 20.0  # a round of many files on a busy disk; what stops us must wait longer than this
 
@@ -67,12 +68,12 @@ class Manager:
         parts = self._parts(engine, found)
         parts.loop.begin(found.to_save)
         crew = Crew(self.stop)
-        crew.start("strategy-loop", parts.loop.run)
+        crew.start("strategy-loop", lambda: parts.loop.run(parts.summary.tell_now_and_then))
         crew.start("publisher", parts.publisher.run)
         crew.start("snapshot-writer", parts.writer.run)
         crew.start("price-listener", parts.listener.run)
-        while not self.stop.wait(self._settings.providence.publish_interval_seconds):
-            parts.summary.tell_now_and_then()
+        while not self.stop.wait(_SIGNALS_SECONDS):
+            pass
         if crew.failure is not None:
             log.critical("stopping, since %s", crew.failure)
             return 1
@@ -114,6 +115,7 @@ class Manager:
             SqlRunsPublisher(database),
             SqlProducts(database),
             lambda: store.report_service(self._report()),
+            lambda: check_schema(database),
             self._folders,
             self._clock,
             loop.inbox,

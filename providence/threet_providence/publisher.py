@@ -16,6 +16,7 @@ from queue import Full, Queue, SimpleQueue
 from threading import Event
 from typing import Protocol
 
+from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.facts import RunRow, ShardHeartbeat
 from threet.application.ports import Clock, Products
@@ -48,7 +49,8 @@ class PublisherRules:
 
 
 class Publisher:
-    """``report`` tells the database which build and config this process runs; ``published`` takes the ids of ended runs once committed."""
+    """``report`` tells the database which build and config this process runs; ``check`` raises SchemaError;
+    ``published`` takes the ids of ended runs once committed."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class Publisher:
         table: RunsTable,
         products: Products,
         report: Callable[[], None],
+        check: Callable[[], None],
         folders: Folders,
         clock: Clock,
         inbox: Queue[Message],
@@ -65,7 +68,8 @@ class Publisher:
     ) -> None:
         self.wake = wake
         self.products_known = Event()
-        self._rules, self._table, self._products, self._report = rules, table, products, report
+        self._rules, self._table, self._products, self._report, self._check = rules, table, products, report, check
+        self._checked = False
         self._folders, self._clock, self._inbox, self._published, self._stop = folders, clock, inbox, published, stop
         self._outage = Outage(log, "database")
         self._request: ViewRequest | None = None
@@ -90,11 +94,24 @@ class Publisher:
             self.wake.clear()
 
     def once(self) -> None:
+        """One turn. Raises SchemaError where the database answers and is not the one that this release was written for."""
         try:
+            self._check_once()
             self._read_products()
             self._publish()
         except DatabaseError as error:
             self._outage.began(f"{type(error).__name__}: {error}")
+
+    def _check_once(self) -> None:
+        if self._checked:
+            return
+        try:
+            self._check()
+        except SchemaError as error:
+            if isinstance(error.__cause__, DatabaseError):
+                raise error.__cause__ from error  # it is only away
+            raise
+        self._checked = True
 
     def _read_products(self) -> None:
         now = self._clock.monotonic()

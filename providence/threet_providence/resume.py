@@ -44,6 +44,7 @@ class Resume:
     def run(self) -> Resumption:
         """Raises JournalError where the journal cannot be gone on with."""
         self._refuse_other_layouts()
+        self._sweep_temporaries()
         segments = self._segments()
         self._known = {run.run_id: (run.symbol, run.strategy) for s in segments for run in s.base.runs}
         replay = Replay(self._engine.market, {s.name: s for s in self._engine.strategies}, self._snapshots(), self._settled)
@@ -60,6 +61,12 @@ class Resume:
                 f"{others[0]}: expected journals of {self._shards} shards, found another number; "
                 "set providence.shards back to it: its journal holds the latest trades of the runs"
             )
+
+    def _sweep_temporaries(self) -> None:
+        """What a kill left half written; other shards may be writing theirs."""
+        for path in (*self._folders.root.glob(".run_*.tmp"), *self._folders.ending.glob(".run_*.tmp")):
+            if self._is_mine(path.name.removeprefix(".run_").removesuffix(".json.tmp"), path):
+                path.unlink()
 
     def _segments(self) -> list[Segment]:
         segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]

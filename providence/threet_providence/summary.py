@@ -15,7 +15,7 @@ _EVERY_SECONDS = 60.0
 
 
 class Summary:
-    """Reads the engine's columns without asking: for a log line a number of a moment ago is good enough."""
+    """Reads the engine's columns: in the strategy loop's thread, or when that has ended."""
 
     def __init__(self, loop: StrategyLoop, engine: Engine, clock: Clock) -> None:
         self._loop, self._engine, self._clock = loop, engine, clock

@@ -75,6 +75,7 @@ def test_killed_and_resumed_again_and_again_it_is_the_undisturbed_one(entries, u
             harm(shard, chance)
         left, kills = len(Shard(tmp_path).next_of(entries)), kills + 1
     last = Shard(tmp_path)
+    assert not list(tmp_path.rglob(".*.tmp"))
     assert not list(last.folders.quarantine.glob("*.reason.json"))
     assert kills > 3
     assert last.state() == undisturbed[0]

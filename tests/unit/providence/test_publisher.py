@@ -8,6 +8,7 @@ import pytest
 from tests.support.market_steps import A, B, Prices, session
 from tests.support.shard import Shard, entries_of
 
+from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.facts import Product
 from threet.domain.values import Symbol
@@ -82,17 +83,31 @@ def table():
     return Table()
 
 
+class Check:
+    """check_schema as it is seen: nothing, or an error."""
+
+    error: Exception | None = None
+
+    def __call__(self):
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def check():
+    return Check()
+
+
 @pytest.fixture
 def reports():
     return []
 
 
 @pytest.fixture
-def publisher(shard, table, reports):
+def publisher(shard, table, reports, check):
     rules = PublisherRules(shard=0, shards=1, seed=5, publish_seconds=0.01, products_seconds=5.0)
-    return Publisher(
-        rules, table, Named(A, B), lambda: reports.append("here"), shard.folders, Still(), Inbox(shard), SimpleQueue(), Event(), Event()
-    )
+    reporting, inbox, wake, stop = lambda: reports.append("here"), Inbox(shard), Event(), Event()
+    return Publisher(rules, table, Named(A, B), reporting, check, shard.folders, Still(), inbox, SimpleQueue(), wake, stop)
 
 
 def shown_as_ended(table):
@@ -210,3 +225,17 @@ def test_products_and_the_report_come_at_their_interval(shard, publisher, report
     assert publisher._inbox.products == [(A, B)]
     assert publisher.products_known.is_set()
     assert reports == ["here"]
+
+
+def test_a_database_of_another_release_ends_the_process_and_one_that_is_away_does_not(shard, publisher, check, table, entries):
+    shard.feed(entries[:8])
+    check.error = SchemaError("does not answer")
+    check.error.__cause__ = DatabaseError("refused")
+    publisher.once()
+    assert not table.beats
+    check.error = SchemaError("missing: runs. Cure: init.sql")
+    with pytest.raises(SchemaError, match="Cure"):
+        publisher.once()
+    check.error = None
+    publisher.once()
+    assert table.beats
