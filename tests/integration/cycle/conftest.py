@@ -1,24 +1,31 @@
-"""What money depends on is proven on SQLite and on MariaDB."""
+"""What money depends on is proven on SQLite and on MariaDB: every test here runs over both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from tests.support.cycle import Desk, fund
+from tests.support.simulator import SimulatorProcess
 
-from threet.adapters.sql import create_schema, make_engine
-from threet.settings import Secrets, Settings
+from threet.settings import Settings
 
 
 @pytest.fixture
-def make_database(tmp_path) -> Callable[[Settings], Engine]:
-    """Makes an empty database of the right schema, whatever the settings say of a URL."""
+def make_database(engine: Engine) -> Callable[[Settings], Engine]:
+    """Gives the test's empty database of the right schema, whatever the settings say of a URL."""
+    return lambda settings: engine
 
-    def make(settings: Settings) -> Engine:
-        database = settings.database.model_copy(update={"url": f"sqlite:///{tmp_path}/3t.db"})
-        engine = make_engine(settings.model_copy(update={"database": database}), Secrets())
-        create_schema(engine)
-        return engine
 
-    return make
+@pytest.fixture
+def desk(tmp_path: Path, make_database: Callable[[Settings], Engine]) -> Iterator[Desk]:
+    """A funded account whose market stands still."""
+    flags = ["--speed", "1", "--seed", "3"]
+    with SimulatorProcess(tmp_path / "simulator", flags) as simulator:
+        fund(simulator)
+        simulator.pause()
+        desk = Desk(tmp_path, simulator, make_database)
+        yield desk
+        desk.close()

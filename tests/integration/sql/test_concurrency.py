@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine
-from tests.integration.sql.conftest import empty
 from tests.integration.sql.contender import COUNTER, SHARED, count_up
 from tests.integration.sql.facts import order
+from tests.support.databases import empty
 from tests.support.settings import ROOT, write_config
 
 from threet.adapters.sql import SqlCycleStore, make_engine

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from tests.integration.sql.conftest import open_engine
 from tests.integration.sql.facts import order, snapshot
+from tests.support.databases import open_engine
 from tests.support.mariadb import MariaDb, running_mariadb
 from tests.support.settings import example_secrets, settings_with
 

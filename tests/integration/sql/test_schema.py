@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, delete, text
-from tests.integration.sql.conftest import open_engine
+from tests.support.databases import open_engine
 from tests.support.mariadb import MariaDb
 from tests.support.settings import ROOT
 
