@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ def show(tmp_path: Path) -> Iterator[Callable[..., Show]]:
 def test_ctrl_c_stops_everything_also_a_part_that_hangs_and_a_second_supervisor_is_refused(show: Callable[..., Show]) -> None:
     first = show()
     first.wait_until_up()
+    _flatten_closes_everything_and_says_so(first)
     second = subprocess.run(
         [*THREET, "demo", "--config", str(PROJECT / "config.yml"), "--state", str(first.state)],
         capture_output=True,
@@ -43,6 +45,20 @@ def test_ctrl_c_stops_everything_also_a_part_that_hangs_and_a_second_supervisor_
     assert first.end(60) == 0
     assert "observer_c did not stop within 8 s and is killed" in first.said
     assert first.left_over() == []
+
+
+def _flatten_closes_everything_and_says_so(show: Show) -> None:
+    def held() -> list[str]:
+        return [name for name, view in show.status()["symbols"].items() if Decimal(view["actual"]) != 0]
+
+    show.wait_until(held, 60, "a position")
+    done = show.command("flatten", "for", "tonight", seconds=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Flat. Nothing is opened again until `3t resume`." in done.stdout
+    assert held() == []
+    assert any(problem["what"].startswith("flattening: for tonight") for problem in show.status()["problems"])
+    assert show.command("resume").returncode == 0
+    show.wait_until(held, 60, "a position again")
 
 
 def test_a_killed_supervisor_takes_its_parts_with_it(show: Callable[..., Show]) -> None:
