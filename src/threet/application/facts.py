@@ -129,10 +129,11 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """All votes of a complete, fresh set of shards; else the whole is Unknown."""
+    """All votes of a complete, fresh set of shards; else the whole is Unknown. ``heartbeat_at`` is the oldest shard's."""
 
     by_symbol: Mapping[Symbol, Vote]
     heartbeat_at: datetime
+    newest_heartbeat_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

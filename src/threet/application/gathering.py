@@ -47,14 +47,17 @@ class Gatherer:
         self._observers = observers
         self._terms = terms
 
-    def gather(self, lease: Lease, control: Control, settlement: Settlement, now: datetime) -> CycleInputs:
+    def gather(self, lease: Lease, control: Control, settlement: Settlement, clock: Callable[[], datetime]) -> CycleInputs:
+        """``clock`` is the wall clock: it is looked at once the slow sources have answered, so that an age is that at the decision."""
         products = {product.symbol: self._terms.for_product(product) for product in self._store.products()}
         observers = ask_together({node.name: node.observe for node in self._observers})
         local = self._store.snapshot(self._terms.account)
         states = self._store.symbol_states()
         held = _held_symbols(local, observers)
+        rules = self._read_rules(sorted(set(products) | held))
         # Prices last: sizing wants the youngest, and nothing here ages faster.
         prices = self._read_prices(products, observers, held)
+        now = clock()
         return CycleInputs(
             epoch=self._store.epoch(),
             cycle_id=lease.token,
@@ -65,8 +68,10 @@ class Gatherer:
             local=_local_reading(local),
             observers={name: _observer_reading(view) for name, view in sorted(observers.items())},
             prices=prices,
-            votes=_votes(self._store.votes(self._terms.shards, now - self._terms.max_heartbeat_age)),
-            rules=self._read_rules(sorted(set(products) | held)),
+            votes=_votes(
+                self._store.votes(self._terms.shards, now - self._terms.max_heartbeat_age), now + self._terms.terms.max_clock_skew
+            ),
+            rules=rules,
             products=products,
             pending=tuple(pending(order) for order in settlement.open_orders),
             last_activity=self._last_activity(),
@@ -183,5 +188,10 @@ def _observer_reading(view: Known[Observation] | Unknown) -> Known[SourceReading
     return Known(reading, seen.observed_at, seen.observer)
 
 
-def _votes(votes: Votes | Unknown) -> Known[Mapping[Symbol, Vote]] | Unknown:
-    return votes if isinstance(votes, Unknown) else Known(dict(votes.by_symbol), votes.heartbeat_at, "runs")
+def _votes(votes: Votes | Unknown, not_after: datetime) -> Known[Mapping[Symbol, Vote]] | Unknown:
+    """A heartbeat of the future would look fresh long after its shard is dead: it is none."""
+    if isinstance(votes, Unknown):
+        return votes
+    if votes.newest_heartbeat_at > not_after:
+        return Unknown(f"a shard's heartbeat is in the future ({votes.newest_heartbeat_at.isoformat()}): its clock runs ahead")
+    return Known(dict(votes.by_symbol), votes.heartbeat_at, "runs")

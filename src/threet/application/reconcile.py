@@ -106,7 +106,7 @@ class ReconcileCycle:
         if isinstance(venue_clock, Unknown):
             return self._record_blind(lease, now, venue_clock.reason)
         settlement = self._settler.settle(venue_clock.now(), now)
-        inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now()))
+        inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now))
         decision = decide(inputs)
         blocked = self._blocked(control, venue_clock, settlement)
         self._remember(inputs, decision, blocked)
@@ -126,10 +126,10 @@ class ReconcileCycle:
 
     def _read_venue_clock(self) -> _VenueClock | Unknown:
         try:
-            before = self._clock.monotonic()
             read_at = self._market.exchange_time()
-            # The answer is as old as half of the way: taken as read at the end, an order expires early rather than late.
-            return _VenueClock(read_at, self._clock, before)
+            # Counted from the answer's arrival, it is behind the venue's by the way back and never ahead of it: an order expires
+            # early rather than late, and none is taken for expired that the venue would still execute.
+            return _VenueClock(read_at, self._clock, self._clock.monotonic())
         except VenueError as error:
             return Unknown(f"the venue's clock could not be read: {error}")
 

@@ -24,13 +24,15 @@ class Market:
 
 
 def fresh_price(inputs: CycleInputs, name: Symbol) -> Known[Decimal] | Unknown:
-    """The mark price of ``name`` if it is not older than ``max_price_age`` (inclusive) and above 0."""
+    """The mark price of ``name`` if it is not older than ``max_price_age`` (inclusive), not of the future, and above 0."""
     price = inputs.prices.get(name, Unknown("never published"))
     if isinstance(price, Unknown):
         return Unknown(f"price: {price.reason}")
     age = inputs.now - price.as_of
     if age > inputs.terms.max_price_age:
         return Unknown(f"price: {age.total_seconds():.1f} s old, limit {inputs.terms.max_price_age.total_seconds():g} s")
+    if age < -inputs.terms.max_clock_skew:
+        return Unknown(f"price: {-age.total_seconds():.1f} s in the future")
     return price if price.value > 0 else Unknown(f"price: {price.value} is not above 0")
 
 

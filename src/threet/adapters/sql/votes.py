@@ -84,4 +84,5 @@ def _per_symbol(beats: Iterable[Row[Any]], counted: Mapping[str, _Counted]) -> V
             quarantined_runs=sum(part["quarantined_runs"] for part in told),
             warm=bool(told) and all(part["warm"] for part in told),
         )
-    return Votes(result, min(beat.beat_at for beat in beats))
+    times = [beat.beat_at for beat in beats]
+    return Votes(result, min(times), max(times))
