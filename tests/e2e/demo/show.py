@@ -70,12 +70,14 @@ class Show:
 
     def child(self, *words: str) -> psutil.Process:
         """The running part whose command line has all of ``words``."""
-        (found,) = [
-            child
-            for child in psutil.Process(self.process.pid).children()
-            if all(word in " ".join(child.cmdline()) for word in words) and "launch.py" not in " ".join(child.cmdline())
-        ]
-        return found
+        found = []
+        for child in psutil.Process(self.process.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # also one that died just now
+                line = " ".join(child.cmdline())
+                if "launch.py" not in line and all(word in line for word in words):
+                    found.append(child)
+        (one,) = found
+        return one
 
     def left_over(self, seconds: float = 10) -> list[str]:
         """The processes that the show ever had and that still run after ``seconds``."""
