@@ -32,7 +32,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """An order whose end is not known, at its unfilled size (signed contracts). A reduce-only one cannot add exposure."""
+    """An order whose end is not known, at its whole size (signed contracts). A reduce-only one stops at zero."""
 
     symbol: Symbol
     signed_contracts: Decimal
@@ -40,31 +40,35 @@ class Pending:
 
 
 def check_caps(correction: Correction, held: Mapping[Symbol, Exposure], pending: Sequence[Pending], caps: Caps) -> None:
-    """Raises CapExceeded where ``correction`` could lead beyond a cap. A reduce-only correction cannot.
+    """Raises CapExceeded where ``correction`` could lead beyond a cap. A reduction is never refused: stopping always works.
 
-    The worst case of a symbol takes all its pending buys as filled and no sell, and the other way round.
+    The worst case of a symbol takes all its pending buys as filled and no sell, and the other way round, reductions first.
+    The net is looked at on the side that the correction leads to; on the other it can only help.
     """
     if correction.reduce_only:
         return
-    mine = Pending(correction.symbol, correction.signed_contracts, reduce_only=False)
-    opening = [order for order in [*pending, mine] if not order.reduce_only]
-    unpriced = {order.symbol for order in opening} - set(held)
+    orders = [*pending, Pending(correction.symbol, correction.signed_contracts, reduce_only=False)]
+    unpriced = {order.symbol for order in orders if not order.reduce_only} - set(held)
     if unpriced:
         raise CapExceeded(f"exposure of {', '.join(sorted(unpriced))} is unknown while orders there are pending")
-    longest = {name: _worst(name, held[name], opening, 1) for name in held}
-    shortest = {name: _worst(name, held[name], opening, -1) for name in held}
+    longest = {name: _worst(name, held[name], orders, 1) for name in held}
+    shortest = {name: _worst(name, held[name], orders, -1) for name in held}
     gross = {name: max(abs(longest[name]), abs(shortest[name])) for name in held}
     _require("notional of " + correction.symbol, gross[correction.symbol], caps.symbol_notional.get(correction.symbol, Decimal(0)))
     _require("gross exposure", sum(gross.values(), Decimal(0)), caps.gross_notional)
-    net = max(abs(sum(longest.values(), Decimal(0))), abs(sum(shortest.values(), Decimal(0))))
-    before = abs(sum((item.contracts * item.price for item in held.values()), Decimal(0)))
-    if net > before:
-        _require("net exposure", net, caps.net_notional)
+    sign = correction.side.sign
+    net = sum((longest if sign > 0 else shortest).values(), Decimal(0)) * sign
+    _require("net exposure", net, caps.net_notional)
 
 
-def _worst(name: Symbol, item: Exposure, opening: Sequence[Pending], sign: int) -> Decimal:
-    added = sum((o.signed_contracts for o in opening if o.symbol == name and o.signed_contracts * sign > 0), Decimal(0))
-    return (item.contracts + added) * item.price
+def _worst(name: Symbol, item: Exposure, orders: Sequence[Pending], sign: int) -> Decimal:
+    """The signed notional (USD) furthest toward ``sign``. A reduction leads there too, up to zero and not through it."""
+    that_way = [order for order in orders if order.symbol == name and order.signed_contracts * sign > 0]
+    reduced = sum((abs(order.signed_contracts) for order in that_way if order.reduce_only), Decimal(0))
+    added = sum((abs(order.signed_contracts) for order in that_way if not order.reduce_only), Decimal(0))
+    contracts = item.contracts * sign
+    start = min(Decimal(0), contracts + reduced) if contracts < 0 else contracts
+    return (start + added) * sign * item.price
 
 
 def _require(what: str, worst: Decimal, cap: Decimal) -> None:

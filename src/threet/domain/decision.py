@@ -176,11 +176,10 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreemen
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
     else:
-        worst = agreement.worst_contracts
-        if worst is None:
-            return Unknown(f"nobody could say what {name} holds")
         signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
-        contracts = max(signed, key=abs) if worst else Decimal(0)
+        if len(signed) < inputs.terms.quorum:
+            return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
+        contracts = max(signed, key=abs)
     if contracts == 0:
         return Exposure(Decimal(0), Decimal(0))
     price = fresh_price(inputs, name)
@@ -261,13 +260,16 @@ def _why(target: AnyTarget, actual: Decimal) -> str:
 
 
 def _exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
+    """Every symbol that can be valued. A flat one without a price is left out: what is pending there would weigh nothing."""
     held: dict[Symbol, Exposure] = {}
     for name, agreement in agreements.by_symbol.items():
         exposure = _worst_exposure(inputs, name, agreement)
         if isinstance(exposure, Unknown):
             return exposure
-        price = inputs.prices.get(name)
-        if exposure.contracts == 0 and isinstance(price, Known):
+        if exposure.contracts == 0:
+            price = fresh_price(inputs, name)
+            if isinstance(price, Unknown):
+                continue
             exposure = Exposure(Decimal(0), price.value)
         held[name] = exposure
     return held

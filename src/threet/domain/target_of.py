@@ -115,5 +115,5 @@ def after_long_hold(inputs: CycleInputs, target: AnyTarget, agreement: SymbolAgr
     if held <= inputs.terms.max_hold or agreement.worst_contracts == 0:
         return target, None
     alert = f"on hold for {held.total_seconds():.0f} s with a position: {target.reason}"
-    may_close = inputs.terms.flatten_on_long_hold and isinstance(agreement.agreed, Known)
+    may_close = inputs.terms.flatten_on_long_hold and inputs.adopted and isinstance(agreement.agreed, Known)
     return (Flatten(alert), alert) if may_close else (target, alert)

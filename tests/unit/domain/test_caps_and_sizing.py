@@ -55,24 +55,56 @@ def test_the_worst_case_of_everything_pending_stays_under_every_cap(correction, 
     assert allowed(correction, positions, pending) is is_allowed
 
 
+@pytest.mark.parametrize(
+    ("correction", "positions", "pending", "is_allowed"),
+    [
+        (buy(9, C), held(a=10, b=-10), [], False),  # gross
+        (buy(4, C), held(a=8, b=-7), [Pending(B, Decimal(7), True)], True),
+        (buy(8, C), held(a=8, b=-4), [], True),
+        (buy(8, C), held(a=8, b=-4), [Pending(B, Decimal(4), True)], False),
+        (buy(8, C), held(a=8, b=-4), [Pending(B, Decimal(3), True)], True),
+        (buy(2), held(a=-5), [Pending(A, Decimal(5), True), Pending(A, Decimal(7), False)], True),
+        (buy(5), held(a=-5), [Pending(A, Decimal(5), True), Pending(A, Decimal(6), False)], False),
+    ],
+)
+def test_a_pending_reduction_lets_go_of_what_balanced_the_rest(correction, positions, pending, is_allowed):
+    """Closing a short adds nothing by itself; it takes away what held the net down, and makes room to go through zero."""
+    assert allowed(correction, positions, pending) is is_allowed
+
+
+def test_an_account_that_leans_too_far_one_way_may_not_be_thrown_beyond_the_cap_on_the_other():
+    wide = Caps({C: Decimal(9000)}, Decimal(9000), Decimal(1500))
+    leaning = {**held(a=-10, b=-10), C: Exposure(Decimal(0), Decimal(100))}
+    check_caps(buy(35, C), leaning, [], wide)
+    with pytest.raises(CapExceeded, match="net exposure"):
+        check_caps(buy(36, C), leaning, [], wide)
+
+
 sizes = st.integers(-12, 12)
-orders = st.lists(st.tuples(st.sampled_from([A, B, C]), sizes.filter(bool)), max_size=4)
+orders = st.lists(st.tuples(st.sampled_from([A, B, C]), sizes.filter(bool), st.booleans()), max_size=4)
 
 
-@given(sizes, sizes, sizes, orders, st.sampled_from([A, B, C]), sizes.filter(bool))
-def test_however_the_pending_orders_end_an_allowed_order_leads_beyond_no_cap(a, b, c, pending, name, wanted):
-    """Either the order is refused, or every subset of the pending ones with it keeps each cap that was kept without it."""
+def after_filling(positions: dict[Symbol, int], filled: list[tuple[Symbol, int, bool]]) -> dict[Symbol, int]:
+    """The positions once these orders were executed in this order; a reduce-only one stops at zero, as the venue lets it."""
+    after = dict(positions)
+    for name, contracts, reduce_only in filled:
+        room = max(0, -after[name]) if contracts > 0 else min(0, -after[name])
+        after[name] += (min(contracts, room) if contracts > 0 else max(contracts, room)) if reduce_only else contracts
+    return after
+
+
+@given(sizes, sizes, sizes, orders, st.sampled_from([A, B, C]), sizes.filter(bool), st.data())
+def test_however_the_pending_orders_end_an_allowed_order_leads_beyond_no_cap(a, b, c, pending, name, wanted, data):
+    """Whichever of the pending orders are executed, and in whatever sequence: no cap is passed in the direction of an allowed order."""
     correction = Correction(name, Side.BUY if wanted > 0 else Side.SELL, Decimal(abs(wanted)), reduce_only=False)
-    if not allowed(correction, held(a, b, c), [Pending(s, Decimal(n), False) for s, n in pending]):
+    if not allowed(correction, held(a, b, c), [Pending(s, Decimal(n), reduce_only) for s, n, reduce_only in pending]):
         return
-    for chosen in range(2 ** len(pending)):
-        after = {A: a, B: b, C: c}
-        for index, (symbol, n) in enumerate(pending):
-            if chosen >> index & 1:
-                after[symbol] += n
-        after[name] += wanted
-        assert abs(after[name]) * 100 <= 1000
-        assert sum(abs(n) for n in after.values()) * 100 <= 2000
+    shuffled = data.draw(st.permutations([*pending, (name, wanted, False)]))
+    filled = [order for order in shuffled if order == (name, wanted, False) or data.draw(st.booleans())]
+    after = after_filling({A: a, B: b, C: c}, filled)
+    assert abs(after[name]) * 100 <= 1000
+    assert sum(abs(n) for n in after.values()) * 100 <= 2000
+    assert sum(after.values()) * 100 * (1 if wanted > 0 else -1) <= 1500
 
 
 notionals = st.dictionaries(st.sampled_from([A, B, C]), st.integers(-5000, 5000).map(Decimal))

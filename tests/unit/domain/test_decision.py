@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from threet.application.records import hash_of, inputs_from_json, inputs_to_json, plan_to_json, targets_to_json
-from threet.domain.caps import Pending
+from threet.domain.caps import CapExceeded, Caps, Pending, check_caps
 from threet.domain.decision import decide
 from threet.domain.inputs import CycleInputs
 from threet.domain.sources import SourceReading
@@ -273,3 +273,33 @@ def test_the_record_of_a_decision_computes_the_same_plan_again(local, a, b, vote
     first, second = decide(given_inputs), decide(again)
     assert plan_to_json(first) == plan_to_json(second)
     assert targets_to_json(first, 4) == targets_to_json(second, 4)
+
+
+def test_an_account_that_nobody_adopted_is_not_closed_after_a_long_hold():
+    state = SymbolState(BTC, None, None, hold_since=NOW - timedelta(seconds=601))
+    waiting = inputs(local=reading(BTC="0.04"), states=[state], adopted=False, terms=replace(TERMS, flatten_on_long_hold=True))
+    assert decide(waiting).by_symbol[BTC].alert
+    assert decide(waiting).plan == ()
+
+
+def test_a_pending_order_without_a_price_stops_growth_elsewhere():
+    """A flat symbol whose price is unknown is worth nothing only as long as nothing can be bought there."""
+    unpriced = {BTC: Known(PRICES[BTC], NOW, "redis"), ETH: Unknown("never published")}
+    pending = (Pending(ETH, Decimal(10), False),)
+    decision = decide(inputs(prices=unpriced, pending=pending))
+    for order in decision.plan:
+        assert isinstance(decision.caps, Caps)
+        assert not isinstance(decision.exposures, Unknown)
+        with pytest.raises(CapExceeded, match="ETH"):
+            check_caps(order.correction, decision.exposures, pending, decision.caps)
+
+
+def test_one_witness_alone_does_not_say_how_much_a_symbol_weighs():
+    """Only c is later than our fill of BTC, and c may lie: what BTC weighs is unknown, so ETH may not grow."""
+    old, new = reading(age=3.0, BTC="0.5"), reading(age=0.5, BTC="0")
+    views = {"a": replace(old, source="a"), "b": replace(old, source="b"), "c": replace(new, source="c")}
+    votes = {BTC: vote(BTC, 4), ETH: vote(ETH, 4)}
+    late = inputs(local=old, observers=views, votes=votes, last_activity={BTC: NOW - timedelta(seconds=2)})
+    assert isinstance(target(late), Hold)
+    assert isinstance(target(late, ETH), ReduceOnly)
+    assert decide(late).plan == ()
