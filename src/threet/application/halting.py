@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
+from threet.application.facts import AccountSnapshot
 from threet.application.ports import HaltFile
 from threet.application.store import CycleStore
 from threet.domain.symbol_state import SymbolState
-from threet.domain.values import Unknown
+from threet.domain.values import Symbol, Unknown
 
-log = logging.getLogger(__name__)
+_ADOPT_ATTEMPTS = 5
 
 
 class Controls:
@@ -40,27 +41,29 @@ class Controls:
     def adopt(self) -> int:
         """Accepts what the account holds now as ours: the baseline of later changes. Locks are opened.
 
-        Returns the number of positions. Raises ValueError while the local snapshot is not readable.
+        Returns the number of positions. Raises ValueError while the local snapshot is not readable, or where cycles kept coming between.
         """
-        snapshot = self._store.snapshot(self._account)
-        if isinstance(snapshot, Unknown):
-            raise ValueError(f"nothing to adopt yet: {snapshot.reason}")
-        taken = snapshot.value
-        known = self._store.symbol_states()
-        names = sorted(set(known) | {position.symbol for position in taken.positions})
-        self._store.save_symbol_states(
-            [
-                replace(
-                    known.get(name, SymbolState(name)),
-                    agreed_contracts=taken.contracts(name),
-                    agreed_at=taken.exchange_time,
-                    lock_reason=None,
-                    locked_at=None,
-                    agreeing_rounds=0,
-                    needs_person=False,
-                )
-                for name in names
-            ]
+        for _ in range(_ADOPT_ATTEMPTS):
+            known = self._store.symbol_states()
+            snapshot = self._store.snapshot(self._account)
+            if isinstance(snapshot, Unknown):
+                raise ValueError(f"nothing to adopt yet: {snapshot.reason}")
+            if not self._store.save_symbol_states(_adopted(known, snapshot.value), read=known):
+                self._store.adopt(self._account)
+                return sum(position.contracts != 0 for position in snapshot.value.positions)
+        raise ValueError("cycles changed the same symbols again and again meanwhile; give the command again")
+
+
+def _adopted(known: Mapping[Symbol, SymbolState], taken: AccountSnapshot) -> list[SymbolState]:
+    return [
+        replace(
+            known.get(name, SymbolState(name)),
+            agreed_contracts=taken.contracts(name),
+            agreed_at=taken.exchange_time,
+            lock_reason=None,
+            locked_at=None,
+            agreeing_rounds=0,
+            needs_person=False,
         )
-        self._store.adopt(self._account)
-        return sum(position.contracts != 0 for position in taken.positions)
+        for name in sorted(set(known) | {position.symbol for position in taken.positions})
+    ]

@@ -12,7 +12,7 @@ from threet.application.gathering import Gatherer, TradingTerms
 from threet.application.ports import Clock, HaltFile, MarketData
 from threet.application.records import hash_of, inputs_to_json, plan_to_json, targets_to_json
 from threet.application.settlement import Settlement, Settler
-from threet.application.store import Control, CycleStore, DecisionRecord, Lease, ServiceReport
+from threet.application.store import Control, CycleStore, DecisionRecord, IntentRefused, Lease, ServiceReport
 from threet.domain.agreement import find_agreements
 from threet.domain.decision import Decision, decide
 from threet.domain.errors import VenueError
@@ -109,7 +109,8 @@ class ReconcileCycle:
         inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now))
         decision = decide(inputs)
         blocked = self._blocked(control, venue_clock, settlement)
-        self._remember(inputs, decision, blocked)
+        blocked = self._save_states(inputs, decision, lease) or blocked
+        self._record(inputs, decision, blocked)
         if blocked is not None:
             return CycleResult("blocked", blocked, lease.token, [], len(settlement.open_orders))
         lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
@@ -170,8 +171,15 @@ class ReconcileCycle:
         log.info("account %s adopted: all sources agree that it is flat", inputs.account)
         return replace(inputs, adopted=True)
 
-    def _remember(self, inputs: CycleInputs, decision: Decision, blocked: str | None) -> None:
-        self._store.save_symbol_states([item.state for item in decision.by_symbol.values()])
+    def _save_states(self, inputs: CycleInputs, decision: Decision, lease: Lease) -> str | None:
+        """Why this decision is not to be acted on: the lease has passed, or a person changed what it was made from. Else None."""
+        try:
+            changed = self._store.save_symbol_states([item.state for item in decision.by_symbol.values()], read=inputs.states, lease=lease)
+        except IntentRefused as refusal:
+            return str(refusal)
+        return f"{', '.join(changed)}: adopted or locked while this cycle ran; the next one reads it again" if changed else None
+
+    def _record(self, inputs: CycleInputs, decision: Decision, blocked: str | None) -> None:
         status, reason = ("blocked", blocked) if blocked is not None else _status(decision)
         record = inputs_to_json(inputs)
         full_size = self._trading_terms.terms.vote_full_size_runs

@@ -11,6 +11,7 @@ from threet.application.facts import Fill, OrderAnswer
 from threet.application.ports import AccountData
 from threet.application.store import CycleStore, OrderRecord
 from threet.domain.errors import VenueError
+from threet.domain.symbol_state import SymbolState, after_liquidation
 from threet.domain.values import OrderState, Unknown
 
 
@@ -94,6 +95,7 @@ class Settler:
         except VenueError as error:
             return Settlement(0, unsettled, 0, readable=False, problems=[f"fills could not be read: {error}"])
         new = self._store.save_fills(fills, observed_at)
+        self._lock_liquidated(new, observed_at)
         open_orders: list[OrderRecord] = []
         problems: list[str] = []
         for order in unsettled:
@@ -106,9 +108,20 @@ class Settler:
         return Settlement(len(unsettled) - len(open_orders), open_orders, len(new), readable=True, problems=problems)
 
     def _start(self, unsettled: Sequence[OrderRecord], venue_now: datetime) -> datetime:
-        """Far enough back for every unsettled order, and an overlap before the watermark."""
-        watermark = self._store.fills_watermark() or venue_now
+        """Far enough back for every unsettled order, and an overlap before the watermark: until the first fill, the last agreement."""
+        watermark = self._store.fills_watermark() or self._first_agreement() or venue_now
         return min([watermark, *(order.created_at for order in unsettled)]) - self._fills_overlap
+
+    def _first_agreement(self) -> datetime | None:
+        return min((state.agreed_at for state in self._store.symbol_states().values() if state.agreed_at is not None), default=None)
+
+    def _lock_liquidated(self, new: Sequence[Fill], now: datetime) -> None:
+        """At the first sight, whatever its time: it may have happened after the fills were read and before the snapshot was taken."""
+        names = {fill.symbol for fill in new if fill.is_liquidation}
+        while names:
+            known = self._store.symbol_states()
+            locked = [after_liquidation(known.get(name, SymbolState(name)), now) for name in sorted(names)]
+            names = set(self._store.save_symbol_states(locked, read=known))
 
     def _look_up(self, order: OrderRecord) -> OrderAnswer | Unknown | None:
         try:

@@ -180,7 +180,12 @@ class CycleStore(Protocol):
 
     def symbol_states(self) -> dict[Symbol, SymbolState]: ...
 
-    def save_symbol_states(self, states: Sequence[SymbolState]) -> None: ...
+    def save_symbol_states(
+        self, states: Sequence[SymbolState], *, read: Mapping[Symbol, SymbolState], lease: Lease | None = None
+    ) -> list[Symbol]:
+        """Saves those whose row still is what was ``read`` (or still is not there); returns the symbols of the others, which stay as
+        somebody else has written them. With ``lease``: raises IntentRefused where it is no longer this one or past."""
+        ...
 
     def save_decision(self, decision: DecisionRecord) -> None: ...
 

@@ -65,6 +65,11 @@ def after_round(
     return _count(moved, unlock_after_rounds)
 
 
+def after_liquidation(state: SymbolState, now: datetime) -> SymbolState:
+    """Locked until a person unlocks, at the first sight of the fill: by its time alone it could be older than what was last agreed on."""
+    return _lock(state, "liquidated by the venue; only a person unlocks", now, needs_person=True)
+
+
 def _lock(state: SymbolState, reason: str, now: datetime, *, needs_person: bool) -> SymbolState:
     return replace(state, lock_reason=reason, locked_at=now, agreeing_rounds=0, needs_person=needs_person)
 

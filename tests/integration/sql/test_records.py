@@ -141,13 +141,33 @@ def test_services_report_and_are_forgotten(store: SqlCycleStore) -> None:
 
 def test_symbol_states_are_replaced_one_by_one(store: SqlCycleStore) -> None:
     first = SymbolState(BTC, Decimal("0.5"), NOON, "moved by somebody", NOON, 2, needs_person=True, hold_since=NOON, dust=True)
-    store.save_symbol_states([])
-    store.save_symbol_states([first, SymbolState(ETH)])
-    store.save_symbol_states([replace(first, lock_reason=None, locked_at=None, agreed_contracts=Decimal(0))])
+    assert store.save_symbol_states([], read={}) == []
+    assert store.save_symbol_states([first, SymbolState(ETH)], read={}) == []
+    changed = replace(first, lock_reason=None, locked_at=None, agreed_contracts=Decimal(0))
+    assert store.save_symbol_states([changed], read=store.symbol_states()) == []
     assert store.symbol_states() == {
         BTC: replace(first, lock_reason=None, locked_at=None, agreed_contracts=Decimal(0)),
         ETH: SymbolState(ETH),
     }
+
+
+def test_a_symbol_state_that_somebody_else_has_written_stays(store: SqlCycleStore) -> None:
+    ours, theirs = SymbolState(BTC, Decimal(1), NOON), SymbolState(BTC, Decimal(2), NOON)
+    before = store.symbol_states()
+    store.save_symbol_states([theirs], read=before)
+    assert store.save_symbol_states([ours, SymbolState(ETH)], read=before) == [BTC]
+    assert store.symbol_states() == {BTC: theirs, ETH: SymbolState(ETH)}
+
+
+def test_a_cycle_without_its_lease_writes_no_symbol_state(store: SqlCycleStore) -> None:
+    old = store.acquire_lease("reconcile", "one", 60)
+    assert old is not None
+    store.release_lease(old)
+    new = store.acquire_lease("reconcile", "two", 60)
+    with pytest.raises(IntentRefused, match="belongs to another"):
+        store.save_symbol_states([SymbolState(BTC)], read={}, lease=old)
+    assert store.symbol_states() == {}
+    assert store.save_symbol_states([SymbolState(BTC)], read={}, lease=new) == []
 
 
 def test_decisions_come_newest_first(store: SqlCycleStore) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, select
+from sqlalchemy import Connection, Engine, Row, delete, select
 
+from threet.adapters.sql.leases import ensure_current
 from threet.adapters.sql.statements import upsert
 from threet.adapters.sql.tables import decisions, services, symbol_states
-from threet.adapters.sql.transactions import read, write
-from threet.application.store import DecisionRecord, ServiceReport
+from threet.adapters.sql.transactions import read as read_all
+from threet.adapters.sql.transactions import write
+from threet.application.store import DecisionRecord, Lease, ServiceReport
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Symbol
 
@@ -25,7 +27,7 @@ class ServiceRows:
         write(self._engine, lambda connection: upsert(connection, services, [asdict(report)]))
 
     def services(self) -> list[ServiceReport]:
-        rows = read(self._engine, lambda connection: connection.execute(select(services).order_by(services.c.name)).all())
+        rows = read_all(self._engine, lambda connection: connection.execute(select(services).order_by(services.c.name)).all())
         return [ServiceReport(**dict(row._mapping)) for row in rows]
 
     def forget_service(self, name: str) -> None:
@@ -38,12 +40,27 @@ class SymbolStateRows:
     _engine: Engine
 
     def symbol_states(self) -> dict[Symbol, SymbolState]:
-        rows = read(self._engine, lambda connection: connection.execute(select(symbol_states)).all())
-        return {Symbol(row.symbol): SymbolState(**dict(row._mapping)) for row in rows}
+        rows = read_all(self._engine, lambda connection: connection.execute(select(symbol_states)).all())
+        return {Symbol(row.symbol): _state(row) for row in rows}
 
-    def save_symbol_states(self, states: Sequence[SymbolState]) -> None:
-        if states:
-            write(self._engine, lambda connection: upsert(connection, symbol_states, [asdict(state) for state in states]))
+    def save_symbol_states(
+        self, states: Sequence[SymbolState], *, read: Mapping[Symbol, SymbolState], lease: Lease | None = None
+    ) -> list[Symbol]:
+        """Compares and writes in one transaction, so that neither a person nor a cycle undoes what the other has just written."""
+
+        def work(connection: Connection) -> list[Symbol]:
+            if lease is not None:
+                ensure_current(connection, lease)
+            now = {row.symbol: _state(row) for row in connection.execute(select(symbol_states).with_for_update())}
+            same = [state for state in states if now.get(state.symbol) == read.get(state.symbol)]
+            upsert(connection, symbol_states, [asdict(state) for state in same])
+            return sorted({state.symbol for state in states} - {state.symbol for state in same})
+
+        return write(self._engine, work)
+
+
+def _state(row: Row[Any]) -> SymbolState:
+    return SymbolState(**dict(row._mapping))
 
 
 class DecisionRows:
@@ -58,7 +75,7 @@ class DecisionRows:
 
     def decisions(self, limit: int) -> list[DecisionRecord]:
         statement = select(decisions).order_by(decisions.c.cycle_id.desc()).limit(limit)
-        return read(self._engine, lambda connection: [_decision(row) for row in connection.execute(statement)])
+        return read_all(self._engine, lambda connection: [_decision(row) for row in connection.execute(statement)])
 
 
 def _decision(row: Row[Any]) -> DecisionRecord:
