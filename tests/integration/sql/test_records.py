@@ -12,7 +12,7 @@ from tests.integration.sql.facts import ACCOUNT, BTC, ETH, NOON, decision, secon
 
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore
 from threet.adapters.sql.tables import balance_history, instruments, position_snapshots, products
-from threet.application.store import ServiceReport
+from threet.application.store import IntentRefused, ServiceReport
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, Position, Symbol, Unknown
 
