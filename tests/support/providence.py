@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tests.support.redis import RedisServer
 from tests.support.settings import ROOT, write_config
 
 from threet.adapters.sql import SqlCycleStore, create_schema, make_engine
-from threet.adapters.sql.tables import runs
+from threet.adapters.sql.tables import providence_shards, runs
 from threet.application.facts import Votes
 from threet.settings import load_secrets, load_settings
 
@@ -113,8 +113,6 @@ class ManagerProcess:
         return {row["id"]: {name: value for name, value in row.items() if name != "updated_at"} for row in found}
 
     def market_time(self) -> datetime | None:
-        from threet.adapters.sql.tables import providence_shards
-
         with self.engine.connect() as connection:
             return connection.execute(select(providence_shards.c.market_time)).scalar()
 
@@ -166,13 +164,3 @@ def publish(client: Any, step: MarketStep) -> None:
     else:
         fields = {"symbol": step.symbol, "interval": "1m", "observed_at_ms": 0, "candles": json.dumps(step.rows)}
         client.xadd("candles", fields)
-
-
-def managers(*running: ManagerProcess) -> Iterator[None]:
-    """For fixtures: whatever happens, nothing is left running."""
-    try:
-        yield
-    finally:
-        for manager in running:
-            manager.kill()
-            manager.engine.dispose()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from queue import Queue
 
-from tests.support.market_steps import MINUTE_MS, A, B, C, Candles, MarketStep, Prices, rules, state_of
+from tests.support.market_steps import MINUTE_MS, A, B, C, MarketStep, Prices, rules, state_of
 
 from threet.adapters.market_feed import CandlesEntry, FeedBatch, FeedEntry, PricesEntry
 from threet.engine.engine import Engine
@@ -99,6 +99,3 @@ class Shard:
 def _facts(image: RunImage) -> tuple[object, ...]:
     entries = tuple((e.kind, e.time_ms, e.price.hex(), e.size.hex()) for e in image.entries.rows(image.entry_count))
     return image.spec, image.live_pnl.hex(), image.direction, image.exit_reason, image.ended_ms, image.risen, entries
-
-
-__all__ = ["Candles", "Shard", "entries_of", "number_of"]

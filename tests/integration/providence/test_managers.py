@@ -49,10 +49,15 @@ def shows(manager, market_ms):
 def test_killed_at_random_it_ends_as_its_undisturbed_twin_to_the_bit(make, server):
     chance = random.Random(11)
     victim, twin = make("victim"), make("twin")
+    steps = list(session(SYMBOLS, bars=1_500))
+    begun = 1 + next(number for number, step in enumerate(steps) if isinstance(step, Prices))
+    client = server.client()
+    for step in steps[:begun]:  # a new population begins with the newest price: the same one for both
+        publish(client, step)
     victim.begin()
     twin.begin()
-    with Feeder(server, list(session(SYMBOLS, bars=1_500)), pause_seconds=0.004) as feeder:
-        wait_for(lambda: len(victim.rows()) >= 96 and len(twin.rows()) >= 96, "96 runs of both")
+    wait_for(lambda: len(victim.rows()) == 96 and len(twin.rows()) == 96, "96 runs of both")
+    with Feeder(server, steps[begun:], pause_seconds=0.004) as feeder:
         for _ in range(5):
             time.sleep(chance.uniform(0.02, 0.8))  # the moment of the kill is what is drawn, not waited for
             victim.kill()
@@ -190,3 +195,22 @@ def test_what_cannot_be_started_says_why_and_ends_with_2(make):
     other = make("other", **{"providence.strategies": {"momentum": {"weight": 1, "parameters": {}}}})
     assert other.start().wait(20) == 2
     assert "providence.strategies.momentum: expected one of trend" in other.log()
+
+
+def test_a_thread_that_dies_ends_the_process_with_its_reason(make):
+    manager = make()
+    manager.begin()
+    manager.saved_runs.rename(manager.folder / "taken_away")
+    assert manager.process is not None
+    assert manager.process.wait(20) == 1
+    assert "stopping, since" in manager.log()
+    assert "FileNotFoundError" in manager.log()
+
+
+def test_a_database_without_its_tables_is_named_with_the_cure(make):
+    manager = make()
+    with manager.engine.begin() as connection:
+        connection.execute(text("DROP TABLE providence_shards"))
+    assert manager.start().wait(20) == 1
+    assert "expected the tables of the platform, missing" in manager.log()
+    assert "Cure:" in manager.log()
