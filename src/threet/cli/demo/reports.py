@@ -22,8 +22,10 @@ class Reports:
         self._read_at = float("-inf")
         self._reports: list[ServiceReport] = []
 
-    def younger_than(self, seconds: float, name: str) -> Check:
-        """Healthy while a service whose name begins with ``name`` has reported within ``seconds``."""
+    def younger_than(self, seconds: float, name: str, or_never: bool = False) -> Check:
+        """Healthy while a service whose name begins with ``name`` has reported within ``seconds``; with ``or_never`` also before its first
+        report, for parts whose canaries come seconds after their start.
+        """
 
         def check(_: LogFile) -> str | None:
             try:
@@ -31,7 +33,7 @@ class Reports:
             except DatabaseError as error:
                 return f"its report cannot be read: {str(error).splitlines()[0]}"
             if not ages:
-                return "has not reported yet"
+                return None if or_never else "has not reported yet"
             return None if min(ages) <= seconds else f"last reported {min(ages):.0f} s ago (limit {seconds:g} s)"
 
         return check

@@ -18,7 +18,7 @@ from threet.settings import Secrets, Settings, load_secrets, load_settings, secr
 FLOWER_PORT = 5555
 
 _SHORT_SHOW: Mapping[str, Mapping[str, Any]] = {
-    "exchange": {"mode": "simulator", "requests_per_minute": 6000, "request_timeout_seconds": 5},
+    "exchange": {"mode": "simulator", "requests_per_minute": 60000, "request_timeout_seconds": 5},
     "state": {"folder": "platform"},
     "schedule": {
         "update_prices_seconds": 1,

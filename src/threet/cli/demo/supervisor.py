@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import threading
 import time
 import urllib.request
@@ -33,6 +34,7 @@ _TICK_SECONDS = 0.1
 _SHOW_EVERY_SECONDS = 1.0
 _LOGS_EVERY_SECONDS = 5.0
 _START_SECONDS = 120.0
+_SAME_SIGNAL_SECONDS = 1.0
 
 
 class Interrupted(Exception):
@@ -60,7 +62,7 @@ class Supervisor:
         self._began_at = datetime.now(UTC)
         self._has_filled = False
         self._interrupted = threading.Event()
-        self._signals = 0
+        self._signalled_at = 0.0
         self._fleet: Fleet | None = None
         self._next_show = 0.0
         self._next_logs = 0.0
@@ -180,19 +182,26 @@ class Supervisor:
         fleet.watch.stop()
 
     def _on_signal(self) -> None:
-        """The first one ends the show, the second one ends it at once."""
-        self._signals += 1
-        self._interrupted.set()
-        if self._signals > 1 and self._fleet is not None:
+        """The first one ends the show; another one later than a moment ends it at once. A terminal and make may both send the first."""
+        now = time.monotonic()
+        if self._interrupted.is_set() and now - self._signalled_at > _SAME_SIGNAL_SECONDS and self._fleet is not None:
             self._fleet.hurry = True
+        elif not self._interrupted.is_set():
+            self._signalled_at = now
+            self._interrupted.set()
 
     def _hints(self, settings: Settings, ports: Ports) -> list[str]:
         config = self._folder.config
         return [
             f"logs: {self._folder.logs}",
             f"Flower: http://127.0.0.1:{ports.flower} (user 3t, password in {self._folder.flower_password})",
-            f"another terminal: 3t status --config {config}   (also: halt, resume, flatten)",
+            f"another terminal: {_short(Path(sys.argv[0]))} status --config {_short(config)}   (also: halt, resume, flatten)",
         ]
+
+
+def _short(path: Path) -> str:
+    """As a person would type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def control_market(settings: Settings, action: str) -> None:
