@@ -12,7 +12,7 @@ from typing import TypeVar
 import click
 
 from threet.cli.options import read_settings, settings_options
-from threet.settings import Secrets, Settings
+from threet.settings import Secrets, Settings, SettingsError, default_config_path, load_settings
 
 T = TypeVar("T")
 
@@ -24,19 +24,28 @@ _LOOK_SECONDS = 1.0
 @click.argument("reason", nargs=-1)
 def halt(config: Path | None, secrets: Path | None, reason: tuple[str, ...]) -> None:
     """Stop everything that could add risk, at once. Positions stay as they are."""
-    settings, secret_values = read_settings(config, secrets)
-    # The file first and by itself: it needs no database, no Redis and none of what else could fail here.
+    settings = load_settings(config or default_config_path())
+    # The file first and by itself: it needs no secrets, no database, and none of what else could fail here.
     from threet.adapters.files import FileHalt
 
+    why = " ".join(reason) or "no reason given"
     file = FileHalt(settings.state_folder)
-    file.halt(_who(), " ".join(reason) or "no reason given")
-    click.echo(f"halted ({settings.state_folder / 'HALT'}): {file.reason()}")
+    try:
+        file.halt(_who(), why)
+        click.echo(f"halted ({settings.state_folder / 'HALT'}): {file.reason()}")
+        has_file = True
+    except OSError as error:
+        click.echo(f"warning: the halt file could not be written ({error})", err=True)
+        has_file = False
     from threet.adapters.sql.errors import DatabaseError
     from threet.bootstrap import build_cli_services
 
     try:
-        build_cli_services(settings, secret_values).controls.halt(_who(), file.reason())
-    except DatabaseError as error:
+        _, secret_values = read_settings(config, secrets)
+        build_cli_services(settings, secret_values).store.set_halt(True, f"{why} (by {_who()})")
+    except (DatabaseError, SettingsError) as error:
+        if not has_file:
+            raise click.ClickException(f"NOT halted: neither file nor database took it ({_first_line(error)}); stop the worker") from None
         click.echo(f"warning: the database was not told ({_first_line(error)}); repeat this when it is back", err=True)
     click.echo(
         "Nothing that adds risk is sent from now on. `3t status` shows what is held, `3t resume` goes on, `3t flatten` closes everything."
@@ -51,7 +60,7 @@ def resume(config: Path | None, secrets: Path | None) -> None:
     from threet.bootstrap import build_cli_services
 
     services = build_cli_services(settings, secret_values)
-    was = services.halt.is_halted() or services.store.control().halted
+    was = _or_fail(lambda: services.halt.is_halted() or services.store.control().halted, "still halted")
     _or_fail(services.controls.resume, "still halted")
     seconds = settings.schedule.reconcile_positions_seconds
     click.echo("resumed" if was else "was not halted; nothing changed")
@@ -115,6 +124,8 @@ def _or_fail(action: Callable[[], T], consequence: str) -> T:
         return action()
     except DatabaseError as error:
         raise click.ClickException(f"the database does not answer ({_first_line(error)}): {consequence}") from None
+    except OSError as error:
+        raise click.ClickException(f"the state folder cannot be used ({error}): {consequence}") from None
 
 
 def _who() -> str:

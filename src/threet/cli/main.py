@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from typing import Any
 
 import click
 
 from threet import cli
+from threet.cli.options import BadSettings
+from threet.settings import SettingsError
 
 _CONTROLS = ("halt", "resume", "flatten", "adopt")
 
 
 class _Commands(click.Group):
     """The controls, and one command for each sub-package: its module ``command``."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise BadSettings(str(error)) from None
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*_CONTROLS, *(module.name for module in pkgutil.iter_modules(cli.__path__) if module.ispkg)])

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from threet.settings import Secrets, Settings, SettingsError, default_config_path, default_secrets_path, load_secrets, load_settings
+from threet.settings import Secrets, Settings, default_config_path, default_secrets_path, load_secrets, load_settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,10 +34,7 @@ def settings_options(command: F) -> F:
 
 
 def read_settings(config: Path | None, secrets: Path | None) -> tuple[Settings, Secrets]:
-    """Both files, checked. Raises BadSettings."""
+    """Both files, checked. Raises SettingsError, which the group of commands turns into one message."""
     path = config or default_config_path()
-    try:
-        settings = load_settings(path)
-        return settings, load_secrets(secrets or default_secrets_path(path), settings)
-    except SettingsError as error:
-        raise BadSettings(str(error)) from None
+    settings = load_settings(path)
+    return settings, load_secrets(secrets or default_secrets_path(path), settings)

@@ -73,6 +73,35 @@ def test_halt_works_with_the_database_away_and_warns(folder: Path) -> None:
     assert "fire" in (folder / "state" / "HALT").read_text()
 
 
+def test_halt_works_without_secrets_and_warns(folder: Path) -> None:
+    (folder / "secrets.yml").unlink()
+    halted = run(folder, "halt", "fire")
+    assert halted.exit_code == 0, halted.output
+    assert "warning: the database was not told" in halted.output
+    assert "fire" in (folder / "state" / "HALT").read_text()
+
+
+def test_halt_where_no_file_can_be_written_uses_the_row_and_fails_loudly_without_it(folder: Path) -> None:
+    (folder / "state").rmdir()
+    (folder / "state").write_text("a file where the folder should be")
+    halted = run(folder, "halt", "fire")
+    assert halted.exit_code == 0, halted.output
+    assert "warning: the halt file could not be written" in halted.output
+    assert store(folder).control().halted
+    (folder / "3t.db").rename(folder / "away.db")
+    (folder / "3t.db").mkdir()
+    failed = run(folder, "halt", "fire")
+    assert failed.exit_code == 1
+    assert "NOT halted" in failed.output
+
+
+def test_resume_without_a_state_folder_says_so(folder: Path) -> None:
+    (folder / "state").rmdir()
+    resumed = run(folder, "resume")
+    assert resumed.exit_code == 1
+    assert "the state folder cannot be used" in resumed.output
+
+
 def test_resume_with_the_database_away_stays_halted_and_says_so(folder: Path) -> None:
     run(folder, "halt")
     (folder / "3t.db").rename(folder / "away.db")

@@ -110,6 +110,7 @@ def test_no_secret_stands_on_a_command_line_or_in_an_environment(folder: StateFo
 
 def test_a_database_url_loses_its_password() -> None:
     assert split_password("mysql+pymysql://threet:hush@db:3307/3t") == ("mysql+pymysql://threet@db:3307/3t", "hush")
+    assert split_password("mysql+pymysql://threet:a%40b@db/3t") == ("mysql+pymysql://threet@db/3t", "a@b")
     assert split_password("sqlite:////tmp/3t.db") == ("sqlite:////tmp/3t.db", None)
 
 

@@ -13,8 +13,8 @@ from threet.cli.demo.folder import FolderInUse, OtherMarket
 from threet.cli.demo.free_ports import NoFreePort
 from threet.cli.demo.redis_server import NoRedis
 from threet.cli.demo.settings_files import Market
-from threet.cli.options import BadSettings, config_option
-from threet.settings import SettingsError, default_config_path
+from threet.cli.options import config_option
+from threet.settings import default_config_path
 
 _INTERRUPTED = 130
 
@@ -38,8 +38,6 @@ def command(config: Path | None, seconds: float | None, candles: Path | None, sp
     wish = Wish(project_config, Market(candles.absolute() if candles else None, speed), seconds, folder)
     try:
         summary, lacking = Supervisor(wish, make_screen()).run()
-    except SettingsError as error:
-        raise BadSettings(str(error)) from None
     except (FolderInUse, OtherMarket, NoFreePort, NoRedis, StartFailed, SchemaError, DatabaseError, ShowFailed) as error:
         raise click.ClickException(str(error)) from None
     except Interrupted:

@@ -24,6 +24,7 @@ from threet.domain.values import Unknown
 
 _BARS = "▁▂▃▄▅▆▇█"
 _EQUITY_POINTS = 600
+_SAID_KEPT = 200
 _EVENTS_SHOWN = 5
 _PROBLEMS_SHOWN = 4
 _LEAST_ORDER_LINES = 5
@@ -97,7 +98,7 @@ class LiveScreen:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, screen=True)
         self._equity: deque[float] = deque(maxlen=_EQUITY_POINTS)
-        self._said: list[str] = []
+        self._said: deque[str] = deque(maxlen=_SAID_KEPT)
         self._open = False
 
     def __enter__(self) -> LiveScreen:
@@ -108,7 +109,7 @@ class LiveScreen:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open = False
         self._live.__exit__(kind, error, trace)
-        for line in self._said[-200:]:
+        for line in self._said:
             self._console.print(line, markup=False, highlight=False)
 
     def say(self, line: str) -> None:
@@ -120,7 +121,7 @@ class LiveScreen:
         picture = moment.picture
         if picture is not None and not isinstance(picture.account_value, Unknown):
             self._equity.append(float(picture.account_value.value))  # for a curve, not for money
-        self._live.update(_page(moment, self._equity, self._said, self._console.size), refresh=True)
+        self._live.update(_page(moment, self._equity, list(self._said), self._console.size), refresh=True)
 
 
 def plain_line(moment: Moment) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import yaml
 
@@ -104,7 +104,7 @@ def split_password(database_url: str) -> tuple[str, str | None]:
     if parts.password is None:
         return database_url, None
     place = f"{parts.username or ''}@{parts.hostname or ''}" + (f":{parts.port}" if parts.port else "")
-    return urlunsplit(parts._replace(netloc=place)), parts.password
+    return urlunsplit(parts._replace(netloc=place)), unquote(parts.password)
 
 
 def write_secrets(folder: StateFolder, settings: Settings, database_password: str | None) -> Secrets:

@@ -102,7 +102,7 @@ def _last_views(picture: Picture) -> dict[str, str]:
     decided = [view.decided for view in picture.symbols if view.decided]
     names = {name for entry in decided for name in entry["sources"]} - {"local"}
     return {
-        name: decided[0]["sources"][name]["reason"]
+        name: next(entry["sources"][name]["reason"] for entry in decided if name in entry["sources"])
         for name in names
         if all(entry["sources"].get(name, {}).get("contracts") is None for entry in decided)
         and all(_is_settling(entry["sources"].get(name, {})) is False for entry in decided)
