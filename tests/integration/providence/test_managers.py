@@ -200,6 +200,7 @@ def test_what_cannot_be_started_says_why_and_ends_with_2(make):
 def test_a_thread_that_dies_ends_the_process_with_its_reason(make):
     manager = make()
     manager.begin()
+    wait_for(lambda: "products:" in manager.log(), "a loop that runs")
     manager.saved_runs.rename(manager.folder / "taken_away")
     assert manager.process is not None
     assert manager.process.wait(20) == 1
