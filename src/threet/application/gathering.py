@@ -92,7 +92,7 @@ class Gatherer:
             price = known.get(name)
             prices[name] = Unknown(missing) if price is None else Known(price.value.mark, price.as_of, price.source)
             if price is None and name not in products:
-                prices[name] = _mark_of(name, observers)
+                prices[name] = mark_of(name, observers)
         return prices
 
     def _read_rules(self, names: Sequence[Symbol]) -> dict[Symbol, MarketRules | Unknown]:
@@ -164,11 +164,13 @@ def _held_symbols(local: Known[AccountSnapshot] | Unknown, observers: Mapping[st
     return held
 
 
-def _mark_of(name: Symbol, observers: Mapping[str, Known[Observation] | Unknown]) -> Known[Decimal] | Unknown:
-    for observer, view in sorted(observers.items()):
-        if isinstance(view, Known) and name in view.value.mark_prices:
-            return Known(view.value.mark_prices[name], view.value.observed_at, f"mark of observer {observer}")
-    return Unknown("not a product, and no observer knows its mark")
+def mark_of(name: Symbol, observers: Mapping[str, Known[Observation] | Unknown]) -> Known[Decimal] | Unknown:
+    """The highest of the observers' marks: a lying one could make a position weigh more, never less."""
+    told = [view.value for _, view in sorted(observers.items()) if isinstance(view, Known) and name in view.value.mark_prices]
+    if not told:
+        return Unknown("not a product, and no observer knows its mark")
+    highest = max(told, key=lambda seen: seen.mark_prices[name])
+    return Known(highest.mark_prices[name], highest.observed_at, f"mark of observer {highest.observer}")
 
 
 def _local_reading(view: Known[AccountSnapshot] | Unknown) -> Known[SourceReading] | Unknown:

@@ -17,7 +17,7 @@ from threet.domain.agreement import find_agreements
 from threet.domain.decision import Decision, decide
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
-from threet.domain.values import Known, Unknown
+from threet.domain.values import Known, MarketRules, Symbol, Unknown
 
 LEASE = "reconcile"
 
@@ -115,8 +115,7 @@ class ReconcileCycle:
             return CycleResult("blocked", blocked, lease.token, [], len(settlement.open_orders))
         lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
         window = Window(venue_clock.now, lease_end, self._terms.order_expires, self._terms.lease_margin)
-        leverages = {name: min(terms.leverage, terms.max_leverage) for name, terms in inputs.products.items()}
-        sent = self._executor.execute(decision, lease, window, leverages, flatten_wanted=inputs.flatten_reason is not None)
+        sent = self._executor.execute(decision, lease, window, _leverages(inputs), flatten_wanted=inputs.flatten_reason is not None)
         unresolved = len(settlement.open_orders)
         if sent:
             unresolved = len(self._settler.settle(venue_clock.now(), self._clock.now()).open_orders)
@@ -205,6 +204,14 @@ class ReconcileCycle:
         empty: Mapping[str, str] = {}
         self._store.save_decision(DecisionRecord(lease.token, now, "blocked", reason, empty, hash_of(empty), {}, [], 0))
         return CycleResult("blocked", reason, lease.token, [], len(self._store.unsettled_orders()))
+
+
+def _leverages(inputs: CycleInputs) -> dict[Symbol, int]:
+    """The same as what the caps of ``symbol_cap_usd`` count with."""
+    known = {name: rules for name, rules in inputs.rules.items() if isinstance(rules, MarketRules)}
+    return {
+        name: min(terms.leverage, terms.max_leverage, known[name].max_leverage) for name, terms in inputs.products.items() if name in known
+    }
 
 
 def _status(decision: Decision) -> tuple[str, str]:

@@ -87,7 +87,7 @@ class DecisionRecord:
 
 @dataclass(frozen=True, slots=True)
 class RecordedFill:
-    """A fill, and whether an order of this database made it (by client order id or exchange order id)."""
+    """A fill, and whether an order of this database made it (by either id) that did not end as never executed."""
 
     fill: Fill
     ours: bool

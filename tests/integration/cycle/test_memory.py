@@ -10,12 +10,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.cycle.test_cycle import by_hand, until
+import pytest
+from tests.integration.cycle.test_cycle import TradingThat, by_hand, until
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, Desk
 
-from threet.application.facts import Fill
+from threet.application.facts import Fill, OrderAnswer, OrderRequest
+from threet.application.settlement import Settler
+from threet.domain.errors import VenueRefused
 from threet.domain.symbol_state import SymbolState
+from threet.domain.values import OrderState
 
 
 def liquidate_short(desk: Desk) -> None:
@@ -113,3 +117,50 @@ def desk_holder() -> str:
 def pass_venue_time(desk: Desk, seconds: float) -> None:
     end = desk.market.exchange_time() + timedelta(seconds=seconds)
     until(lambda: desk.market.exchange_time() > end, lambda: time.sleep(0.02))
+
+
+def test_a_fill_of_an_order_that_was_said_to_be_refused_locks_the_symbol(desk):
+    """The books say that nothing happened and the venue says otherwise: somebody has to look."""
+    desk.vote({BTC: 8})
+
+    def executed_and_denied(request: OrderRequest) -> OrderAnswer:
+        desk.trading.submit(request)
+        raise VenueRefused("nothing happened")
+
+    desk.cycle(trading=Changed(desk.trading, submit=executed_and_denied))
+    assert desk.store.orders(1)[0].state is OrderState.REJECTED
+    desk.cycle()
+    until(lambda: desk.store.decisions(1)[0].targets[BTC]["agreed"], desk.cycle)
+    assert desk.store.symbol_states()[BTC].locked
+
+
+def test_a_worker_that_was_stopped_before_its_send_and_revived_too_late_sends_nothing(desk):
+    """Stopped after the commit; meanwhile the order expired and another cycle settled it."""
+    desk.vote({BTC: 8})
+    settled: list[OrderState] = []
+
+    def stopped() -> None:
+        if settled:
+            return
+        pass_venue_time(desk, 2.5)
+        lease = desk.store.acquire_lease("reconcile", desk_holder(), 10)
+        assert lease is not None
+        Settler(desk.store, desk.account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60)).settle(
+            desk.market.exchange_time(), desk.clock.now()
+        )
+        settled.append(desk.store.orders(1)[0].state)
+
+    with pytest.raises(ValueError, match="ended as NOT_EXECUTED"):
+        desk.cycle(trading=TradingThat(desk.trading, before=stopped))
+    assert settled == [OrderState.NOT_EXECUTED]
+    assert desk.orders_at_the_venue() == []
+    assert desk.held(BTC) == 0
+
+
+def test_a_leverage_above_the_venues_own_limit_does_not_keep_a_symbol_from_trading(desk):
+    generous = desk.settings.symbol_defaults.model_copy(update={"leverage": 90})
+    desk.settings = desk.settings.model_copy(update={"symbol_defaults": generous})
+    products = [replace(product, max_leverage=90) for product in desk.products.all()]
+    desk.vote({BTC: 8})
+    desk.cycle(store=Changed(desk.store, products=lambda: products))
+    assert desk.held(BTC) > 0

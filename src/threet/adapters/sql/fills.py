@@ -13,7 +13,7 @@ from threet.adapters.sql.tables import fills, orders
 from threet.adapters.sql.transactions import read, write
 from threet.application.facts import Fill
 from threet.application.store import RecordedFill
-from threet.domain.values import Side, Symbol
+from threet.domain.values import OrderState, Side, Symbol
 
 _COLUMNS = [column for column in fills.c if column.name != "observed_at"]
 
@@ -47,9 +47,11 @@ class FillRows:
         return {Symbol(row.symbol): row.newest for row in rows}
 
     def fills_after(self, after: datetime) -> list[RecordedFill]:
+        # An order that was called refused or never executed explains no fill: the change of the position is to be looked at.
+        can_fill = orders.c.state.not_in([OrderState.REJECTED.value, OrderState.NOT_EXECUTED.value])
         ours = or_(
-            exists().where(orders.c.client_order_id == fills.c.client_order_id),
-            exists().where(orders.c.exchange_order_id == fills.c.exchange_order_id),
+            exists().where(can_fill, orders.c.client_order_id == fills.c.client_order_id),
+            exists().where(can_fill, orders.c.exchange_order_id == fills.c.exchange_order_id),
         )
         time = fills.c.exchange_time
         statement = select(*_COLUMNS, ours.label("ours")).where(time > after).order_by(time, fills.c.fill_id)
