@@ -215,7 +215,8 @@ def test_a_position_that_a_stranger_opened_locks_the_symbol(desk):
     assert decision.targets[ETH]["locked"] is None
     until(lambda: desk.store.symbol_states()[BTC].lock_reason is None, desk.cycle)
     desk.cycle()
-    assert desk.held(BTC) == before
+    # The fees of the stranger's trade made the account, and with it the target, a little smaller.
+    assert before * Decimal("0.99") <= desk.held(BTC) <= before
 
 
 def test_an_account_with_positions_that_this_database_never_traded_waits_to_be_adopted(desk):

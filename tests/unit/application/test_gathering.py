@@ -41,7 +41,7 @@ def test_our_fills_between_the_last_agreement_and_the_snapshot_explain(recorded,
 
 def test_a_lying_observer_cannot_make_a_foreign_position_weigh_less():
     honest = Observation("b", 1, AFTER, AFTER, "0xA", True, {}, Decimal(1), {XRP: Decimal(2)})
-    views = {
+    views: dict[str, Known[Observation] | Unknown] = {
         "a": Known(replace(honest, observer="a", mark_prices={XRP: Decimal("0.01")}), AFTER, "a"),
         "b": Known(honest, AFTER, "b"),
         "c": Unknown("away"),
