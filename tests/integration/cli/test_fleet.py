@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from threet.cli.demo.fleet import Fleet, Part, StartFailed, State
-from threet.cli.demo.health import lives, log_says
+from threet.cli.demo.health import CannotTell, lives, log_says
 from threet.cli.demo.process import Child, Command, LogFile
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
@@ -114,6 +115,37 @@ def test_a_stubborn_child_is_killed(tmp_path: Path, fleet_of: Callable[..., Flee
     fleet.stop()
     assert not psutil.pid_exists(pid or 0)
     assert said[-1] == "stubborn did not stop within 0.5 s and is killed"
+
+
+def test_a_part_that_hangs_is_killed_and_started_again_unless_what_it_needs_is_away(
+    tmp_path: Path, fleet_of: Callable[..., Fleet], said: list[str]
+) -> None:
+    ill: set[str] = set()
+
+    def named(name: str, *needs: str) -> Part:
+        made = part(name, SLEEPER, tmp_path, needs)
+        return replace(made, well=lambda _: "does not answer" if name in ill else None, ill_seconds=0.3 if name == "worker" else 600)
+
+    fleet = fleet_of(named("redis"), named("worker", "redis"))
+    tick_until(fleet, fleet.all_well_once)
+    first = pid_of(fleet, "worker")
+    ill |= {"redis", "worker"}
+    tick_until(fleet, lambda: any(v.name == "worker" and v.state is State.ILL and v.since_seconds > 1.5 for v in fleet.views()))
+    assert pid_of(fleet, "worker") == first
+    ill.discard("redis")
+    fleet.tick()
+    assert pid_of(fleet, "worker") == first  # the time in which it could not be well does not count
+    tick_until(fleet, lambda: any("worker was not well for 0.3 s (does not answer) and was killed" in line for line in said))
+    ill.clear()
+    tick_until(fleet, lambda: state_of(fleet, "worker") is State.WELL)
+    assert pid_of(fleet, "worker") != first
+
+
+def test_a_part_of_which_nobody_can_tell_is_left_alone(tmp_path: Path, fleet_of: Callable[..., Fleet], said: list[str]) -> None:
+    made = replace(part("worker", SLEEPER, tmp_path), well=lambda _: CannotTell("no database"), ill_seconds=0.1)
+    fleet = fleet_of(made)
+    tick_until(fleet, lambda: any(v.state is State.ILL and v.since_seconds > 1.5 for v in fleet.views()))
+    assert not any("killed" in line for line in said)
 
 
 def test_those_that_need_others_are_stopped_first(tmp_path: Path, fleet_of: Callable[..., Fleet]) -> None:

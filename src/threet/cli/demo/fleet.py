@@ -1,29 +1,26 @@
 """Keeps a set of parts running: started once what they need is well, watched, started again with a growing pause when they die.
 
-The rules are in ``Fleet``; it is moved by ``tick``, called a few times a second by the thread that owns it. ``Watch`` asks the parts how
-they are, in a thread of its own, since asking may take a second.
+``Fleet`` is moved by ``tick``, called a few times a second by the thread that owns it.
 """
 
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from threet.cli.demo.health import Check
+from threet.cli.demo.health import CannotTell, Check
 from threet.cli.demo.process import Child, Command, LogFile
+from threet.cli.demo.watch import Watch
 
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 15.0
 _SOUND_SECONDS = 30.0
 _FIRST_START_TRIES = 3
 _LOG_LINES_SHOWN = 8
-_OFTEN_SECONDS = 0.2
-_LOOK_SECONDS = 1.0
 
 
 class State(StrEnum):
@@ -37,7 +34,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the platform. ``ready`` says when its start is over, ``well`` how it is after that."""
+    """A part of the platform. ``ready`` says when its start is over, ``well`` how it is after that.
+
+    One that lives and is not well for ``ill_seconds``, while all that it needs is well, hangs: it is killed and started again.
+    """
 
     name: str
     command: Command
@@ -46,6 +46,7 @@ class Part:
     well: Check
     start_seconds: float = 45.0
     stop_seconds: float = 8.0
+    ill_seconds: float = 90.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,50 +77,8 @@ class _Running:
     was_ever_well: bool = False
     changed_at: float = 0.0
     started_at: float = 0.0
+    hanging_since: float | None = None
     again_at: float = 0.0
-
-
-class Watch:
-    """Asks running parts how they are. An answer belongs to the child that was asked, told apart by its pid."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._asked: dict[str, tuple[int, Check, LogFile]] = {}
-        self._answers: dict[str, tuple[int, str | None]] = {}
-        self._pause_seconds = _LOOK_SECONDS
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-
-    def ask(self, asked: Mapping[str, tuple[int, Check, LogFile]], often: bool) -> None:
-        """Whom to ask from now on; ``often`` while somebody waits for an answer."""
-        with self._lock:
-            self._asked = dict(asked)
-            self._pause_seconds = _OFTEN_SECONDS if often else _LOOK_SECONDS
-
-    def answer(self, name: str, pid: int) -> tuple[bool, str | None]:
-        """(answered, None or what is wrong)."""
-        with self._lock:
-            who, detail = self._answers.get(name, (0, None))
-        return (who == pid, detail)
-
-    def forget(self, name: str) -> None:
-        with self._lock:
-            self._answers.pop(name, None)
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._pause_seconds):
-            with self._lock:
-                asked = dict(self._asked)
-            for name, (pid, check, log) in asked.items():
-                detail = check(log)
-                with self._lock:
-                    self._answers[name] = (pid, detail)
 
 
 @dataclass
@@ -222,6 +181,18 @@ class Fleet:
                 self._died(one, f"was not up within {one.part.start_seconds:.0f} s ({one.detail}) and was killed", now)
         elif answered:
             self._enter(one, State.ILL, wrong or "")
+            self._kill_if_it_hangs(one, isinstance(wrong, CannotTell), now)
+
+    def _kill_if_it_hangs(self, one: _Running, nobody_can_tell: bool, now: float) -> None:
+        """Counts only the time in which the part could have been well."""
+        helpless = any(self._running[need].state is not State.WELL for need in one.part.needs)
+        if nobody_can_tell or helpless or one.child is None:
+            one.hanging_since = None
+            return
+        one.hanging_since = one.hanging_since or now
+        if now - one.hanging_since > one.part.ill_seconds:
+            one.child.kill()
+            self._died(one, f"was not well for {one.part.ill_seconds:g} s ({one.detail}) and was killed", now)
 
     def _died(self, one: _Running, how: str, now: float) -> None:
         if one.child is not None:
@@ -255,6 +226,7 @@ class Fleet:
     def _enter(self, one: _Running, state: State, detail: str) -> None:
         if one.state is not state:
             one.changed_at = time.monotonic()
+            one.hanging_since = None
         one.state, one.detail = state, detail
 
 

@@ -17,6 +17,12 @@ Check = Callable[[LogFile], str | None]
 _TIMEOUT_SECONDS = 1.0
 
 
+class CannotTell(str):
+    """What is wrong with the asking, and says nothing of the part itself."""
+
+    __slots__ = ()
+
+
 def http_ok(url: str) -> Check:
     """Healthy while ``GET url`` answers 200."""
 

@@ -7,7 +7,7 @@ import time
 from threet.adapters.sql import SqlCycleStore, make_engine
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.store import ServiceReport
-from threet.cli.demo.health import Check
+from threet.cli.demo.health import CannotTell, Check
 from threet.cli.demo.process import LogFile
 from threet.settings import Secrets, Settings
 
@@ -31,7 +31,7 @@ class Reports:
             try:
                 ages = self._ages(name)
             except DatabaseError as error:
-                return f"its report cannot be read: {str(error).splitlines()[0]}"
+                return CannotTell(f"its report cannot be read: {str(error).splitlines()[0]}")
             if not ages:
                 return None if or_never else "has not reported yet"
             return None if min(ages) <= seconds else f"last reported {min(ages):.0f} s ago (limit {seconds:g} s)"
