@@ -24,6 +24,8 @@ from threet.domain.values import Known, Symbol, Unknown, symbol
 from threet.settings import ObserverNodeSettings, Settings
 
 MAX_REPORT_BYTES = 1_000_000
+# Counted before parsing: brackets nested deeply enough end the whole process in the parser, where no except can help.
+MAX_REPORT_BRACKETS = 100
 MAX_SEQUENCE = 2**63 - 1
 
 _DECIMAL = re.compile(r"^-?\d{1,30}(\.\d{1,30})?$")
@@ -66,9 +68,11 @@ class HttpObserver:
             raise ReportRefused(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
         if len(body) > MAX_REPORT_BYTES:
             raise ReportRefused(f"expected a report of at most {MAX_REPORT_BYTES} bytes, was longer")
+        if body.count(b"{") + body.count(b"[") > MAX_REPORT_BRACKETS:
+            raise ReportRefused("expected a report of three objects, found a heap of brackets")
         try:
             report = json.loads(body)
-        except (ValueError, RecursionError):
+        except ValueError:
             raise ReportRefused(f"expected JSON, found {body[:60]!r}") from None
         if not isinstance(report, dict):
             raise ReportRefused(f"expected a JSON object, found {type(report).__name__}")
