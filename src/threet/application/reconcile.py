@@ -136,7 +136,11 @@ class ReconcileCycle:
     def _blocked(self, control: Control, venue_clock: _VenueClock, settlement: Settlement) -> str | None:
         """Why nothing may be sent in this cycle, or None (step 1)."""
         flatten = control.flatten_reason is not None
-        if self._halt.is_halted() and not flatten:
+        try:
+            halted = self._halt.is_halted()
+        except OSError as error:
+            return f"whether there is a halt file cannot be told: {error}"
+        if halted and not flatten:
             return f"halted: {self._halt.reason()}"
         if control.halted and not flatten:
             return f"halted: {control.halt_reason}"

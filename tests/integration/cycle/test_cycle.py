@@ -295,3 +295,14 @@ def by_hand(desk: Desk, name: Symbol, contracts: Decimal) -> None:
     desk.trading = CcxtTrading(
         desk.settings, desk.clock, MASTER.address, AGENT.private_key, desk.settings.state_folder / "nonce", desk.venue
     )
+
+
+def test_a_state_folder_that_cannot_be_looked_into_stops_trading(desk):
+    desk.vote({BTC: 8})
+    folder = desk.settings.state_folder
+    folder.rename(folder.with_name("elsewhere"))
+    result = desk.cycle()
+    assert (result.status, result.sent) == ("blocked", [])
+    assert "halt file cannot be told" in result.reason
+    folder.with_name("elsewhere").rename(folder)
+    assert desk.cycle().status == "traded"
