@@ -38,8 +38,10 @@ def command(config: Path | None, seconds: float | None, candles: Path | None, sp
     wish = Wish(project_config, Market(candles.absolute() if candles else None, speed), seconds, folder)
     try:
         summary, lacking = Supervisor(wish, make_screen()).run()
-    except (FolderInUse, OtherMarket, NoFreePort, NoRedis, StartFailed, SchemaError, DatabaseError, ShowFailed) as error:
+    except (FolderInUse, OtherMarket, NoFreePort, NoRedis, StartFailed, SchemaError, ShowFailed) as error:
         raise click.ClickException(str(error)) from None
+    except DatabaseError as error:
+        raise click.ClickException(f"the database does not answer: {str(error).splitlines()[0]}") from None
     except Interrupted:
         click.echo("interrupted before its end: no summary", err=True)
         sys.exit(_INTERRUPTED)

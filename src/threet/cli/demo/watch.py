@@ -19,7 +19,7 @@ class Watch:
         self._lock = threading.Lock()
         self._asked: dict[str, tuple[int, Check, LogFile]] = {}
         self._answers: dict[str, tuple[int, str | None]] = {}
-        self._pause_seconds = _LOOK_SECONDS
+        self._pause_seconds = _OFTEN_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
