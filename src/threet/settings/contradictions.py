@@ -3,47 +3,50 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
+from threet.settings.examples import EXAMPLE_PUBLIC_KEYS
 from threet.settings.schema import Settings
 
 Finding = tuple[str, str]
 """Key path, and what was expected and found."""
 
 
-def contradictions(settings: Settings) -> Iterator[Finding]:
-    """Every pair of values that cannot both be meant."""
-    yield from _freshness(settings)
-    yield from _mode(settings)
-    yield from _observers(settings)
-    yield from _orders(settings)
-    yield from _providence(settings)
-    if settings.workers.autoscale_min > settings.workers.autoscale_max:
-        yield (
-            "workers.autoscale_min",
-            f"expected at most workers.autoscale_max = {settings.workers.autoscale_max}, was {settings.workers.autoscale_min}",
-        )
+def contradictions(settings: Settings, sound: Collection[str]) -> Iterator[Finding]:
+    """Every pair of values that cannot both be meant. Only the ``sound`` sections are looked at: others may lack any key."""
+    for sections, look in _RULES:
+        if all(section in sound for section in sections):
+            yield from look(settings)
 
 
-def _freshness(settings: Settings) -> Iterator[Finding]:
+def _fresh_market(settings: Settings) -> Iterator[Finding]:
     ages, schedule = settings.freshness, settings.schedule
-    published = settings.providence.publish_interval_seconds
-    pairs = (
-        ("max_price_age_seconds", ages.max_price_age_seconds, "schedule.update_prices_seconds", schedule.update_prices_seconds),
-        ("max_balance_age_seconds", ages.max_balance_age_seconds, "schedule.update_balance_seconds", schedule.update_balance_seconds),
-        ("max_position_age_seconds", ages.max_position_age_seconds, "schedule.update_balance_seconds", schedule.update_balance_seconds),
-        (
-            "max_observation_age_seconds",
-            ages.max_observation_age_seconds,
-            "observers.interval_seconds",
-            settings.observers.interval_seconds,
-        ),
-        ("max_heartbeat_age_seconds", ages.max_heartbeat_age_seconds, "providence.publish_interval_seconds", published),
-        ("max_service_age_seconds", ages.max_service_age_seconds, "schedule.canary_seconds", schedule.canary_seconds),
-    )
-    for name, limit, interval_name, interval in pairs:
-        if limit < 2 * interval:
-            yield f"freshness.{name}", f"expected at least twice {interval_name} = {interval:g}, so {2 * interval:g} or more, was {limit:g}"
+    balance, balance_seconds = "schedule.update_balance_seconds", schedule.update_balance_seconds
+    yield from _twice("max_price_age_seconds", ages.max_price_age_seconds, "schedule.update_prices_seconds", schedule.update_prices_seconds)
+    yield from _twice("max_balance_age_seconds", ages.max_balance_age_seconds, balance, balance_seconds)
+    yield from _twice("max_position_age_seconds", ages.max_position_age_seconds, balance, balance_seconds)
+    yield from _twice("max_service_age_seconds", ages.max_service_age_seconds, "schedule.canary_seconds", schedule.canary_seconds)
+
+
+def _fresh_observations(settings: Settings) -> Iterator[Finding]:
+    limit, interval = settings.freshness.max_observation_age_seconds, settings.observers.interval_seconds
+    yield from _twice("max_observation_age_seconds", limit, "observers.interval_seconds", interval)
+
+
+def _fresh_heartbeats(settings: Settings) -> Iterator[Finding]:
+    limit, interval = settings.freshness.max_heartbeat_age_seconds, settings.providence.publish_interval_seconds
+    yield from _twice("max_heartbeat_age_seconds", limit, "providence.publish_interval_seconds", interval)
+
+
+def _twice(name: str, limit: float, interval_name: str, interval: float) -> Iterator[Finding]:
+    if limit < 2 * interval:
+        yield f"freshness.{name}", f"expected at least twice {interval_name} = {interval:g}, so {2 * interval:g} or more, was {limit:g}"
+
+
+def _workers(settings: Settings) -> Iterator[Finding]:
+    low, high = settings.workers.autoscale_min, settings.workers.autoscale_max
+    if low > high:
+        yield "workers.autoscale_min", f"expected at most workers.autoscale_max = {high}, was {low}"
 
 
 def _mode(settings: Settings) -> Iterator[Finding]:
@@ -52,6 +55,10 @@ def _mode(settings: Settings) -> Iterator[Finding]:
         yield "exchange.base_url", "expected the simulator's address in mode simulator, was null"
     if mode != "simulator" and url is not None:
         yield "exchange.base_url", f"expected null in mode {mode} (the venue's own address is used), was {url!r}"
+
+
+def _live_observers(settings: Settings) -> Iterator[Finding]:
+    mode = settings.exchange.mode
     if mode == "live" and settings.observers.quorum < 2:
         yield "observers.quorum", f"expected 2 or more in mode live, was {settings.observers.quorum}"
     if mode == "live" and len(settings.observers.nodes) < 3:
@@ -59,6 +66,14 @@ def _mode(settings: Settings) -> Iterator[Finding]:
             "observers.nodes",
             f"expected 3 observers or more in mode live, so that trading survives the loss of one, was {len(settings.observers.nodes)}",
         )
+
+
+def _example_keys(settings: Settings) -> Iterator[Finding]:
+    """The public keys of secrets.example.yml belong to private keys that everybody can read."""
+    mode = settings.exchange.mode
+    for index, node in enumerate(settings.observers.nodes):
+        if mode != "simulator" and node.public_key in EXAMPLE_PUBLIC_KEYS:
+            yield f"observers.nodes[{index}].public_key", f"expected a key of your own in mode {mode}, was the example's"
 
 
 def _observers(settings: Settings) -> Iterator[Finding]:
@@ -105,3 +120,18 @@ def _providence(settings: Settings) -> Iterator[Finding]:
                     f"providence.strategies.{strategy}.parameters.{parameter}",
                     f"expected at most providence.warmup_bars = {providence.warmup_bars}, since indicators see no more bars, was {high:g}",
                 )
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], ...] = (
+    (("freshness", "schedule"), _fresh_market),
+    (("freshness", "observers"), _fresh_observations),
+    (("freshness", "providence"), _fresh_heartbeats),
+    (("exchange",), _mode),
+    (("exchange", "observers"), _live_observers),
+    (("exchange", "observers"), _example_keys),
+    (("observers",), _observers),
+    (("reconciliation",), _orders),
+    (("providence",), _providence),
+    (("workers",), _workers),
+)
+"""Which sections a look needs."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from threet.settings.contradictions import contradictions
 from threet.settings.errors import SettingsError, problem
-from threet.settings.examples import EXAMPLE_PUBLIC_KEYS
 from threet.settings.explain import explain
 from threet.settings.schema import Settings
 from threet.settings.yaml_file import read_mapping
@@ -37,24 +38,25 @@ def load_settings(config_path: Path) -> Settings:
     try:
         settings = Settings.model_validate(raw)
     except ValidationError as error:
-        raise SettingsError(explain(config_path, Settings, error)) from None
-    findings = [*contradictions(settings), *_example_keys(settings)]
-    if findings:
-        raise SettingsError([problem(config_path, key, text) for key, text in findings])
+        raise SettingsError([*explain(config_path, Settings, error), *_contradictions(config_path, *_sound(raw))]) from None
+    if found := _contradictions(config_path, settings, Settings.model_fields):
+        raise SettingsError(found)
     settings._folder = config_path.absolute().parent
     settings._config_hash = _hash(settings)
     return settings
 
 
-def _example_keys(settings: Settings) -> list[tuple[str, str]]:
-    """The public keys of secrets.example.yml belong to private keys that everybody can read."""
-    if settings.exchange.mode == "simulator":
-        return []
-    return [
-        (f"observers.nodes[{index}].public_key", f"expected a key of your own in mode {settings.exchange.mode}, was the example's")
-        for index, node in enumerate(settings.observers.nodes)
-        if node.public_key in EXAMPLE_PUBLIC_KEYS
-    ]
+def _sound(raw: Mapping[str, Any]) -> tuple[Settings, Collection[str]]:
+    """The sections that are good by themselves, so that a slip in one does not hide what is wrong between the others."""
+    sections: dict[str, Any] = {}
+    for name, field in Settings.model_fields.items():
+        with suppress(ValidationError, KeyError):
+            sections[name] = TypeAdapter(field.annotation or Any).validate_python(raw[name])
+    return Settings.model_construct(**sections), sections
+
+
+def _contradictions(config_path: Path, settings: Settings, sound: Collection[str]) -> list[str]:
+    return [problem(config_path, key, text) for key, text in contradictions(settings, sound)]
 
 
 def _hash(settings: Settings) -> str:

@@ -42,5 +42,6 @@ def read_mapping(path: Path, cure: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise SettingsError([f"{path}: not valid YAML: {error}"]) from None
     if not isinstance(parsed, dict):
-        raise SettingsError([problem(path, "", f"expected a mapping of sections, was {type(parsed).__name__}")])
+        found = "an empty file" if parsed is None else f"a {type(parsed).__name__}"
+        raise SettingsError([problem(path, "", f"expected sections with keys, was {found}: {cure}")])
     return parsed

@@ -103,6 +103,20 @@ def test_all_problems_come_at_once(tmp_path: Path) -> None:
     assert len(found) == 4
 
 
+def test_a_slip_in_one_section_does_not_hide_contradictions_between_the_others(tmp_path: Path) -> None:
+    found = problems(tmp_path, {"limits.zzz": 1, "observers.quorum": 9, "freshness.max_price_age_seconds": 0.1, "workers.autoscale_max": 1})
+    assert sorted(line.split(": ")[-1].rstrip(")") for line in found) == [
+        "freshness.max_price_age_seconds",
+        "limits.zzz",
+        "observers.quorum",
+        "workers.autoscale_min",
+    ]
+
+
+def test_a_section_with_a_slip_is_not_asked_for_contradictions(tmp_path: Path) -> None:
+    assert "observers.interval_seconds" in only(tmp_path, {"observers.interval_seconds": REMOVED})
+
+
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
@@ -241,8 +255,8 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("a: 1\nb: [1\nc: 2\n", "line 3"),
         ("a: 1\na: 2\n", "line 2: not valid YAML: the key 'a' stands here twice"),
         ("exchange:\n  id: x\n  id: y\n", "line 3: not valid YAML: the key 'id' stands here twice"),
-        ("", "expected a mapping of sections, was NoneType"),
-        ("- 1\n", "expected a mapping of sections, was list"),
+        ("", "expected sections with keys, was an empty file"),
+        ("- 1\n", "expected sections with keys, was a list"),
         ("a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),
     ],
 )
