@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import multiprocessing
+import os
 import socket
 import subprocess
+import tempfile
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -43,6 +45,34 @@ def test_two_supervisors_never_choose_the_same_port_though_nobody_listens_yet(tm
         assert second.choose({"redis": port}, lambda _: None) == {"redis": port + 1}
     with PortClaims(tmp_path) as third:
         assert third.choose({"redis": port}, lambda _: None) == {"redis": port}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_port_that_another_user_once_claimed_is_free_again() -> None:
+    port = next(port for port in range(23000, 24000) if is_free(port))
+    with tempfile.TemporaryDirectory() as shared:
+        folder = Path(shared)
+        folder.chmod(0o1777)  # like /tmp
+        with PortClaims(folder) as first:
+            first.choose({"redis": port}, lambda _: None)
+            assert _chosen_by_another_user(folder, port) != port
+        assert _chosen_by_another_user(folder, port) == port
+
+
+def _chosen_by_another_user(folder: Path, port: int) -> int:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setuid(65534)
+            with PortClaims(folder) as claims:
+                os.write(writer, str(claims.choose({"redis": port}, lambda _: None)["redis"]).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader) as answer:
+        return int(answer.read())
 
 
 def _hold(root: Path, ready: Event, done: Event) -> None:

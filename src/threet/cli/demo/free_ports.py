@@ -52,9 +52,8 @@ class PortClaims:
         if not is_free(port):
             return False
         try:
-            path = self._folder / f"3t-port-{port}.lock"
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        except OSError:  # another user's claim
+            descriptor = _open(self._folder / f"3t-port-{port}.lock")
+        except OSError:  # a folder that cannot be written, or something else of that name
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -63,6 +62,17 @@ class PortClaims:
             return False
         self._locks.append(descriptor)
         return True
+
+
+def _open(path: Path) -> int:
+    """The file stays when its maker ends, who may have been another user: to lock it, reading is enough."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+    except PermissionError:
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o644)  # whatever the umask: there is nothing in it
+    return descriptor
 
 
 def is_free(port: int) -> bool:
