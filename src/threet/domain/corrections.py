@@ -50,7 +50,7 @@ def correction_for(target: AnyTarget, actual: Decimal, rules: MarketRules, price
     if actual != 0 and desired * actual <= 0:
         return _close(actual, rules, side)
     if isinstance(target, Target) and abs(delta) <= band_contracts:
-        return Nothing(f"inside the no-trade band ({abs(delta)} of {band_contracts:.8f})")
+        return Nothing(f"inside the no-trade band ({abs(delta)} of {band_contracts:.6g})")
     contracts = round_to_lot(abs(delta), rules.lot)
     if contracts == 0:
         return Nothing("less than a lot away")

@@ -11,15 +11,15 @@ from threet.domain.caps import Caps, Exposure
 from threet.domain.corrections import Nothing, correction_for
 from threet.domain.identity import client_order_id
 from threet.domain.inputs import CycleInputs
+from threet.domain.portfolio import caps_of, exposures, scale_factors
 from threet.domain.rounding import limit_price
-from threet.domain.sizing import clamp, scale_into_caps
+from threet.domain.sizing import clamp
 from threet.domain.symbol_state import Explanation, SymbolState, after_round
 from threet.domain.target_of import (
     Market,
     after_long_hold,
     band_contracts,
     commanded,
-    fresh_price,
     known_market,
     known_vote,
     restricted,
@@ -91,19 +91,18 @@ def decide(inputs: CycleInputs) -> Decision:
     agreements = find_agreements(inputs)
     states = {name: _next_state(inputs, name, agreement) for name, agreement in agreements.by_symbol.items()}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
-    factors = _factors(inputs, agreements, wishes)
+    factors = scale_factors(inputs, agreements, _wanted_usd(agreements, wishes))
     decided = {name: _decide_symbol(inputs, name, agreements, states[name], wishes[name], factors) for name in agreements.by_symbol}
     plan = sorted(
         (order for _, order in decided.values() if order is not None),
         key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
     )
-    exposures = _exposures(inputs, agreements)
     return Decision(
         agreements.account_value,
         {name: symbol for name, (symbol, _) in decided.items()},
         tuple(plan),
-        exposures,
-        _caps(inputs, agreements),
+        exposures(inputs, agreements),
+        caps_of(inputs, agreements),
     )
 
 
@@ -148,44 +147,12 @@ def _first_missing(inputs: CycleInputs, name: Symbol, agreements: Agreements, ma
     return vote.reason if isinstance(vote, Hold) else None
 
 
-def _factors(inputs: CycleInputs, agreements: Agreements, wishes: Mapping[Symbol, _Wish | _Held]) -> Mapping[Symbol, Decimal] | Unknown:
-    """How far each wish is scaled down to fit the portfolio's caps; Unknown while what is held elsewhere cannot be valued."""
-    if isinstance(agreements.account_value, Unknown):
-        return agreements.account_value
-    free = {name: wish for name, wish in wishes.items() if isinstance(wish, _Wish) and isinstance(agreements.by_symbol[name].agreed, Known)}
-    fixed_gross, fixed_net = Decimal(0), Decimal(0)
-    for name, agreement in agreements.by_symbol.items():
-        if name in free:
-            continue
-        held = _worst_exposure(inputs, name, agreement)
-        if isinstance(held, Unknown):
-            return held
-        fixed_gross += abs(held.contracts) * held.price
-        fixed_net += held.contracts * held.price
-    value = agreements.account_value.value
-    return scale_into_caps(
-        {name: wish.contracts * wish.market.price for name, wish in free.items()},
-        fixed_gross=fixed_gross,
-        fixed_net=fixed_net,
-        gross_cap=value * inputs.terms.max_gross_exposure_percent / 100,
-        net_cap=value * inputs.terms.max_net_exposure_percent / 100,
-    )
-
-
-def _worst_exposure(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreement) -> Exposure | Unknown:
-    if isinstance(agreement.agreed, Known):
-        contracts = agreement.agreed.value
-    else:
-        signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
-        if len(signed) < inputs.terms.quorum:
-            return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
-        contracts = max(signed, key=abs)
-    if contracts == 0:
-        return Exposure(Decimal(0), Decimal(0))
-    price = fresh_price(inputs, name)
-    if isinstance(price, Unknown):
-        return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
-    return Exposure(contracts, price.value)
+def _wanted_usd(agreements: Agreements, wishes: Mapping[Symbol, _Wish | _Held]) -> dict[Symbol, Decimal]:
+    return {
+        name: wish.contracts * wish.market.price
+        for name, wish in wishes.items()
+        if isinstance(wish, _Wish) and isinstance(agreements.by_symbol[name].agreed, Known)
+    }
 
 
 def _decide_symbol(
@@ -257,32 +224,3 @@ def _why(target: AnyTarget, actual: Decimal) -> str:
     reason = getattr(target, "reason", None)
     aim = getattr(target, "contracts", Decimal(0))
     return f"{type(target).__name__} {aim} from {actual}" + (f": {reason}" if reason else "")
-
-
-def _exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
-    """Every symbol that can be valued. A flat one without a price is left out: what is pending there would weigh nothing."""
-    held: dict[Symbol, Exposure] = {}
-    for name, agreement in agreements.by_symbol.items():
-        exposure = _worst_exposure(inputs, name, agreement)
-        if isinstance(exposure, Unknown):
-            return exposure
-        if exposure.contracts == 0:
-            price = fresh_price(inputs, name)
-            if isinstance(price, Unknown):
-                continue
-            exposure = Exposure(Decimal(0), price.value)
-        held[name] = exposure
-    return held
-
-
-def _caps(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
-    value = agreements.account_value
-    if isinstance(value, Unknown):
-        return value
-    caps: dict[Symbol, Decimal] = {}
-    for name in inputs.products:
-        rules = inputs.rules.get(name)
-        if rules is not None and not isinstance(rules, Unknown):
-            caps[name] = symbol_cap_usd(inputs, name, value.value, rules)
-    terms = inputs.terms
-    return Caps(caps, value.value * terms.max_gross_exposure_percent / 100, value.value * terms.max_net_exposure_percent / 100)

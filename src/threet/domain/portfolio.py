@@ -1,0 +1,82 @@
+"""The account as a whole: what is held at its worst, the caps in USD, and how far the wishes are scaled to fit them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from threet.domain.agreement import Agreements, SymbolAgreement
+from threet.domain.caps import Caps, Exposure
+from threet.domain.inputs import CycleInputs
+from threet.domain.sizing import scale_into_caps
+from threet.domain.target_of import fresh_price, symbol_cap_usd
+from threet.domain.values import Known, Symbol, Unknown
+
+
+def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mapping[Symbol, Decimal]) -> Mapping[Symbol, Decimal] | Unknown:
+    """How far each of ``wanted_usd`` (signed) is scaled down to fit the caps; Unknown while what is held elsewhere cannot be valued."""
+    if isinstance(agreements.account_value, Unknown):
+        return agreements.account_value
+    fixed_gross, fixed_net = Decimal(0), Decimal(0)
+    for name, agreement in agreements.by_symbol.items():
+        if name in wanted_usd:
+            continue
+        held = _worst_exposure(inputs, name, agreement)
+        if isinstance(held, Unknown):
+            return held
+        fixed_gross += abs(held.contracts) * held.price
+        fixed_net += held.contracts * held.price
+    value = agreements.account_value.value
+    return scale_into_caps(
+        wanted_usd,
+        fixed_gross=fixed_gross,
+        fixed_net=fixed_net,
+        gross_cap=value * inputs.terms.max_gross_exposure_percent / 100,
+        net_cap=value * inputs.terms.max_net_exposure_percent / 100,
+    )
+
+
+def exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
+    """Every symbol that can be valued. A flat one without a price is left out: what is pending there would weigh nothing."""
+    held: dict[Symbol, Exposure] = {}
+    for name, agreement in agreements.by_symbol.items():
+        exposure = _worst_exposure(inputs, name, agreement)
+        if isinstance(exposure, Unknown):
+            return exposure
+        if exposure.contracts == 0:
+            price = fresh_price(inputs, name)
+            if isinstance(price, Unknown):
+                continue
+            exposure = Exposure(Decimal(0), price.value)
+        held[name] = exposure
+    return held
+
+
+def caps_of(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
+    """The caps in USD; Unknown while the account value is."""
+    value = agreements.account_value
+    if isinstance(value, Unknown):
+        return value
+    caps: dict[Symbol, Decimal] = {}
+    for name in inputs.products:
+        rules = inputs.rules.get(name)
+        if rules is not None and not isinstance(rules, Unknown):
+            caps[name] = symbol_cap_usd(inputs, name, value.value, rules)
+    terms = inputs.terms
+    return Caps(caps, value.value * terms.max_gross_exposure_percent / 100, value.value * terms.max_net_exposure_percent / 100)
+
+
+def _worst_exposure(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreement) -> Exposure | Unknown:
+    if isinstance(agreement.agreed, Known):
+        contracts = agreement.agreed.value
+    else:
+        signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
+        if len(signed) < inputs.terms.quorum:
+            return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
+        contracts = max(signed, key=abs)
+    if contracts == 0:
+        return Exposure(Decimal(0), Decimal(0))
+    price = fresh_price(inputs, name)
+    if isinstance(price, Unknown):
+        return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
+    return Exposure(contracts, price.value)
