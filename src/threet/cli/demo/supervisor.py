@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 from threet.cli.demo.fleet import Fleet, StartFailed, State
 from threet.cli.demo.folder import StateFolder
 from threet.cli.demo.free_ports import PortClaims
+from threet.cli.demo.page import Moment
 from threet.cli.demo.plan import make_plan
-from threet.cli.demo.screen import Moment, Screen
+from threet.cli.demo.screen import Screen
 from threet.cli.demo.settings_files import Market, Ports, make_keys, preferred_ports, split_password, write_secrets, write_settings
 from threet.domain.values import Unknown
 from threet.settings import Secrets, Settings, load_settings

@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from threet.application.store import DecisionRecord
 from threet.cli.status.picture import Aged, Picture, Problem, SymbolView
 from threet.domain.values import Unknown
 
+_PRICE_DIGITS = 5
 _UNKNOWN = Text("unknown", style="bold yellow")
 
 
@@ -76,17 +78,22 @@ def runs_text(picture: Picture) -> Text:
     return Text(f"{runs.active} runs, {runs.voters} vote, virtual PnL {runs.live_pnl:+,.2f} USD")
 
 
-def symbols_table(picture: Picture, one_line_each: bool = False) -> Table:
+def symbols_table(picture: Picture) -> Table:
     table = Table(title="Symbols", title_justify="left", box=None, pad_edge=False)
     for column in ("symbol", "price", "votes", "target", "actual", "sources", "consensus"):
         table.add_column(column, no_wrap=column != "sources")
-    table.add_column("what happens", no_wrap=one_line_each, overflow="ellipsis")
+    table.add_column("what happens")
     for view in picture.symbols:
-        table.add_row(view.symbol, *symbol_cells(view))
+        table.add_row(view.symbol, *symbol_cells(view, is_blocked(picture)))
     return table
 
 
-def symbol_cells(view: SymbolView) -> tuple[Text, ...]:
+def is_blocked(picture: Picture) -> bool:
+    """Whether the last cycle sent nothing of what it planned."""
+    return isinstance(picture.decision, DecisionRecord) and picture.decision.status == "blocked"
+
+
+def symbol_cells(view: SymbolView, blocked: bool = False) -> tuple[Text, ...]:
     """Price, votes, target, actual, sources, consensus, result: everything beside the name."""
     price = _UNKNOWN if isinstance(view.price, Unknown) else Text(_price(view.price))
     actual = _UNKNOWN if isinstance(view.actual, Unknown) else Text(_contracts(view.actual))
@@ -94,15 +101,17 @@ def symbol_cells(view: SymbolView) -> tuple[Text, ...]:
     if decided is None:
         return (price, Text("-"), Text("-"), actual, Text("-"), Text("-"), Text("no decision yet", style="yellow"))
     result = Text(decided["result"], style="yellow" if decided["target"]["kind"] == "Hold" else "")
+    if blocked and decided["result"].startswith(("buy ", "sell ")):
+        result = Text("not sent: ", style="red") + result
     if decided["locked"]:
         result = Text("locked; ", style="red") + result
     return (price, _vote(decided), _target(decided), actual, _sources(decided), _consensus(decided), result)
 
 
-def orders_table(picture: Picture, most: int | None = None) -> Table:
+def orders_table(picture: Picture, most: int | None = None, one_line_each: bool = False) -> Table:
     table = Table(title="Last orders", title_justify="left", box=None, pad_edge=False)
     for column in ("at", "order", "symbol", "state", "why"):
-        table.add_column(column, no_wrap=column != "why")
+        table.add_column(column, no_wrap=one_line_each or column != "why", overflow="ellipsis")
     if isinstance(picture.last_orders, Unknown):
         table.add_row("", "", "", _unknown(picture.last_orders), "")
         return table
@@ -136,7 +145,10 @@ def _seconds(seconds: float) -> str:
 
 
 def _price(price: Aged) -> str:
-    return f"{price.value.normalize():f}"
+    """Every digit that it has, and five at least, so that a column does not jump where the last ones are zeros."""
+    value = price.value.normalize()
+    decimals = max(-int(value.as_tuple().exponent), _PRICE_DIGITS - 1 - value.adjusted(), 0)
+    return f"{value:,.{decimals}f}"
 
 
 def _contracts(contracts: Decimal) -> str:
