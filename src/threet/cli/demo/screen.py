@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from contextlib import suppress
 from textwrap import shorten
 from types import TracebackType
 from typing import Protocol
@@ -33,6 +34,10 @@ class Screen(Protocol):
 
     def show(self, moment: Moment) -> None: ...
 
+    def is_gone(self) -> bool:
+        """Whether nobody can see it any more: its terminal was closed, or what read its lines has ended."""
+        ...
+
 
 class PlainScreen:
     """Lines on standard error, so that standard output holds the summary alone."""
@@ -40,6 +45,7 @@ class PlainScreen:
     def __init__(self) -> None:
         self._next_line = 0.0
         self._hinted = False
+        self._gone = False
 
     def __enter__(self) -> PlainScreen:
         return self
@@ -48,7 +54,13 @@ class PlainScreen:
         return None
 
     def say(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        try:
+            print(line, file=sys.stderr, flush=True)
+        except OSError:
+            self._gone = True
+
+    def is_gone(self) -> bool:
+        return self._gone
 
     def show(self, moment: Moment) -> None:
         if not self._hinted:
@@ -69,6 +81,10 @@ class LiveScreen:
         self._equity: deque[float] = deque(maxlen=_EQUITY_POINTS)
         self._said: deque[str] = deque(maxlen=_SAID_KEPT)
         self._open = False
+        self._had_terminal = console.file.isatty()
+
+    def is_gone(self) -> bool:
+        return self._had_terminal and not self._console.file.isatty()
 
     def __enter__(self) -> LiveScreen:
         self._live.__enter__()
@@ -77,19 +93,22 @@ class LiveScreen:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._open = False
-        self._live.__exit__(kind, error, trace)
-        for line in self._said:
-            self._console.print(line, markup=False, highlight=False)
+        with suppress(OSError):  # nobody is there to read it
+            self._live.__exit__(kind, error, trace)
+            for line in self._said:
+                self._console.print(line, markup=False, highlight=False)
 
     def say(self, line: str) -> None:
         self._said.append(line)
-        if not self._open:
+        if not self._open and not self.is_gone():
             self._console.print(line, markup=False, highlight=False)
 
     def show(self, moment: Moment) -> None:
         picture = moment.picture
         if picture is not None and not isinstance(picture.account_value, Unknown):
             self._equity.append(float(picture.account_value.value))  # for a curve, not for money
+        if self.is_gone():
+            return
         self._live.update(page(moment, self._equity, list(self._said), self._console.size), refresh=True)
 
 

@@ -39,7 +39,7 @@ _SAME_SIGNAL_SECONDS = 1.0
 
 
 class Interrupted(Exception):
-    """Ctrl-C or SIGTERM."""
+    """Ctrl-C, SIGTERM, or nobody there to press Ctrl-C any more: a terminal's end is not always told to all of its processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Supervisor:
         return True
 
     def _tick(self, fleet: Fleet, watcher: Watcher | None, hints: list[str]) -> None:
-        if self._interrupted.is_set():
+        if self._interrupted.is_set() or self._screen.is_gone():
             raise Interrupted
         fleet.tick()
         now = time.monotonic()
