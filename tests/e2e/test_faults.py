@@ -59,8 +59,14 @@ def test_with_the_exchange_away_for_20_seconds_nothing_is_traded_and_then_it_goe
 
 def test_one_observer_away_trades_on_two_away_hold_and_status_says_why(platform):
     with stopped(platform, "observer_a"):
-        decisions = platform.next_decisions(2)
-        assert all(decision.consensus_symbols >= 4 for decision in decisions)
+        last = platform.decision().cycle_id
+
+        def agreed_without_it() -> int:
+            # Not every one: right after a fill a source may still be older than it, which holds that symbol for a cycle.
+            later = [decision for decision in platform.store.decisions(50) if decision.cycle_id > last]
+            return sum(decision.consensus_symbols >= 4 for decision in later)
+
+        platform.wait(lambda: agreed_without_it() >= 2, 60, "two decisions on consensus without observer a")
         with stopped(platform, "observer_b"):
             platform.next_decisions(1)  # one may still have been on its way
             before = len(platform.store.orders(1000))
