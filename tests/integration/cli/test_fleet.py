@@ -96,6 +96,17 @@ def test_the_pause_before_a_restart_doubles(tmp_path: Path, fleet_of: Callable[.
     assert pauses == ["0.5", "1", "2"]
 
 
+def test_a_part_that_gives_up_is_said_with_its_last_words(tmp_path: Path, fleet_of: Callable[..., Fleet], said: list[str]) -> None:
+    once = tmp_path / "once"
+    code = f"import os, sys, time\nif os.path.exists({str(once)!r}): sys.exit('no space left')\nopen({str(once)!r}, 'w'); {SLEEPER}"
+    fleet = fleet_of(part("one", code, tmp_path))
+    tick_until(fleet, fleet.all_well_once)
+    os.kill(pid_of(fleet, "one") or 0, 9)
+    tick_until(fleet, lambda: any("exit code 1" in line for line in said))
+    assert next(line for line in said if "exit code 1" in line).endswith("it last wrote: no space left")
+    assert not any("last wrote" in line for line in said if "SIGKILL" in line)
+
+
 def test_a_part_that_cannot_start_ends_the_show_with_the_end_of_its_log(tmp_path: Path, fleet_of: Callable[..., Fleet]) -> None:
     fleet = fleet_of(part("broken", "import sys; sys.exit('config.yml: no such key')", tmp_path))
     with pytest.raises(StartFailed, match=r"(?s)broken died with exit code 1.*config\.yml: no such key"):

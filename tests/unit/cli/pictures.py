@@ -77,6 +77,7 @@ def picture(**changes: Any) -> Picture:
         at=NOW,
         account="0xabc",
         config_hash=SETTINGS.config_hash,
+        free_disk_mb=9000.0,
         halt_file=None,
         control=Control(False, "", None, "0xabc"),
         services=[service(), service("reconcile@host")],

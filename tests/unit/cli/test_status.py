@@ -42,7 +42,17 @@ def test_a_healthy_platform_has_no_problem() -> None:
         ({"control": Unknown("the database cannot be read: away")}, "the database cannot be read: away => nothing is traded meanwhile"),
         ({"canary_ages": Unknown("refused"), "waiting": Unknown("refused")}, "Redis cannot be read: refused => no task runs meanwhile"),
         ({"services": [service(fresh=False, age_seconds=90.0)]}, "market@host was last heard of 90 s ago (limit 60 s)"),
-        ({"services": [service(same_config=False, config_hash="f" * 64)]}, "market@host runs config ffffffffffff"),
+        (
+            {"services": [service(), service("reconcile@host", same_config=False, config_hash="f" * 64)]},
+            "reconcile@host runs config ffffffffffff",
+        ),
+        (
+            {"services": [service(same_config=False, config_hash="f" * 64)]},
+            "all services run config ffffffffffff, contract 1; this command reads config",
+        ),
+        ({"free_disk_mb": 3.4}, "has 3 MB left => what cannot be written down is not traded"),
+        ({"free_disk_mb": Unknown("cannot be told: gone")}, "cannot be told: gone"),
+        ({"canary_ages": Unknown("invalid username-password pair")}, "=> redis.password of secrets.yml is not that of the server"),
         ({"canary_ages": {"market": 1.0, "account": 1.0}}, "queue reconcile: no canary has run yet; 0 tasks wait"),
         ({"canary_ages": {"market": 36.0, "account": 1.0, "reconcile": 1.0}}, "queue market: the last canary ran 36 s ago (limit 35 s)"),
         ({"heartbeat_age": 31.0}, "Providence: the last heartbeat is 31 s old (limit 30 s)"),

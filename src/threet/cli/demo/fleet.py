@@ -21,6 +21,7 @@ _LONGEST_PAUSE_SECONDS = 15.0
 _SOUND_SECONDS = 30.0
 _FIRST_START_TRIES = 3
 _LOG_LINES_SHOWN = 8
+_EXITED = "died with exit code"
 
 
 class State(StrEnum):
@@ -204,7 +205,10 @@ class Fleet:
             raise StartFailed(f"{one.part.name} {how}, {one.deaths_in_a_row} times in a row. The end of {one.log.path}:\n{lines}")
         pause = min(_LONGEST_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2 ** (one.deaths_in_a_row - 1))
         one.again_at = now + pause
-        self.say(f"{one.part.name} {how}; it is started again in {pause:g} s (log: {one.log.path})")
+        last = (
+            "".join(f"; it last wrote: {line.strip()}" for line in one.log.tail(1)) if _EXITED in how else ""
+        )  # a killed one knew no reason
+        self.say(f"{one.part.name} {how}; it is started again in {pause:g} s (log: {one.log.path}){last}")
         self._enter(one, State.DIED, how)
 
     def _stop_wave(self, wave: Sequence[_Running]) -> None:
@@ -233,4 +237,4 @@ class Fleet:
 def _how(code: int) -> str:
     if code < 0:
         return f"died of {signal.Signals(-code).name}"
-    return f"died with exit code {code}"
+    return f"{_EXITED} {code}"

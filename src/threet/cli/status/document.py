@@ -16,6 +16,7 @@ def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]
         "at": picture.at.isoformat(),
         "config_hash": picture.config_hash,
         "halted": _halted(picture),
+        "free_disk_mb": as_json(picture.free_disk_mb),
         "services": _services(picture),
         "queues": _queues(picture),
         "observers": {view.name: {"answers": view.answers, "url": view.url, "detail": view.detail} for view in picture.observers},

@@ -61,11 +61,12 @@ class SymbolView:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The whole platform at ``at``. ``decision`` is None before the first cycle."""
+    """The whole platform at ``at``. ``free_disk_mb`` is of the state folder's disk. ``decision`` is None before the first cycle."""
 
     at: datetime
     account: str
     config_hash: str
+    free_disk_mb: float | Unknown
     halt_file: str | Unknown | None
     control: Control | Unknown
     services: Sequence[ServiceView] | Unknown

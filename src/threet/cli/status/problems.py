@@ -14,12 +14,14 @@ _CYCLES_MISSED = 3
 """So many intervals without a decision are a problem."""
 
 _LATE_SECONDS = 5.0
+_LEAST_FREE_MB = 50.0
 
 
 def find_problems(picture: Picture, settings: Settings) -> list[Problem]:
     """Everything that keeps the platform from trading as it should, what stops all first."""
     return [
         *_halted(picture),
+        *_disk(picture, settings),
         *_unreadable(picture, settings),
         *_services(picture, settings),
         *_queues(picture, settings),
@@ -44,29 +46,49 @@ def _halted(picture: Picture) -> Iterator[Problem]:
         yield Problem(f"halted in the database, without a halt file here: {control.halt_reason}", resume)
 
 
+def _disk(picture: Picture, settings: Settings) -> Iterator[Problem]:
+    if isinstance(picture.free_disk_mb, Unknown):
+        yield Problem(picture.free_disk_mb.reason, "state.folder in config.yml: it must exist and be readable")
+    elif picture.free_disk_mb < _LEAST_FREE_MB:
+        yield Problem(
+            f"the disk of {settings.state_folder} has {picture.free_disk_mb:.0f} MB left",
+            "what cannot be written down is not traded: free some space; the parts go on by themselves",
+        )
+
+
 def _unreadable(picture: Picture, settings: Settings) -> Iterator[Problem]:
     if isinstance(picture.control, Unknown):
         yield Problem(picture.control.reason, f"nothing is traded meanwhile; is it running at {settings.database.url}?")
     if isinstance(picture.canary_ages, Unknown):
-        yield Problem(
-            f"Redis cannot be read: {picture.canary_ages.reason}", f"no task runs meanwhile; is it running at {settings.redis.url}?"
-        )
+        reason, cure = picture.canary_ages.reason, f"no task runs meanwhile; is it running at {settings.redis.url}?"
+        if "password" in reason:
+            cure = f"redis.password of secrets.yml is not that of the server at {settings.redis.url}"
+        yield Problem(f"Redis cannot be read: {reason}", cure)
 
 
 def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
-    for service in () if isinstance(picture.services, Unknown) else picture.services:
+    views = () if isinstance(picture.services, Unknown) else picture.services
+    agree = len({(view.config_hash, view.contract_version) for view in views if view.fresh}) <= 1
+    for service in views:
         if not service.fresh:
             limit = settings.freshness.max_service_age_seconds
             yield Problem(
                 f"{service.name} was last heard of {service.age_seconds:.0f} s ago (limit {limit:g} s)",
                 "look into its log and start it again; if it was removed for good, this goes with its row in `services`",
             )
-        elif not service.same_config:
+        elif not service.same_config and not agree:
             yield Problem(
                 f"{service.name} runs config {service.config_hash[:12]}, contract {service.contract_version}; "
                 f"this command reads config {picture.config_hash[:12]}",
                 "nothing is traded while services differ: start it again with the same config.yml",
             )
+    other = next((view for view in views if view.fresh and not view.same_config), None)
+    if agree and other is not None:
+        yield Problem(
+            f"all services run config {other.config_hash[:12]}, contract {other.contract_version}; "
+            f"this command reads config {picture.config_hash[:12]}",
+            "they trade by theirs: name it with --config; or, where theirs is the old one, start them again",
+        )
 
 
 def _queues(picture: Picture, settings: Settings) -> Iterator[Problem]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,7 @@ class Reader:
             at=now,
             account=self._services.account,
             config_hash=self._settings.config_hash,
+            free_disk_mb=self._free_disk_mb(),
             halt_file=self._halt_file(),
             control=_from_database(store.control),
             services=self._service_views(now),
@@ -58,6 +60,12 @@ class Reader:
             last_orders=_from_database(lambda: store.orders(_ORDERS_SHOWN)),
             decision=decision,
         )
+
+    def _free_disk_mb(self) -> float | Unknown:
+        try:
+            return shutil.disk_usage(self._settings.state_folder).free / 1e6
+        except OSError as error:
+            return Unknown(f"the free space of {self._settings.state_folder} cannot be told: {error.strerror}")
 
     def _halt_file(self) -> str | Unknown | None:
         try:
@@ -129,7 +137,8 @@ def _ask_observer(node: ObserverNodeSettings) -> ObserverView:
             body = answer.read(2000).decode(errors="replace").strip()
             return ObserverView(node.name, node.url, answer.status == 200, body)
     except (OSError, ValueError) as error:
-        return ObserverView(node.name, node.url, False, str(error))
+        cause = getattr(error, "reason", error)  # what urllib has wrapped
+        return ObserverView(node.name, node.url, False, f"no answer from {node.url}: {getattr(cause, 'strerror', None) or cause}")
 
 
 def _from_database(read: Callable[[], T]) -> T | Unknown:
