@@ -24,7 +24,7 @@ from threet.simulator.venue import Venue
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Returns the exit status: 0 after a stop on request, 2 where it could not start."""
+    """Returns the exit status: 0 after a stop on request, 1 where the disk refused, 2 where it could not start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         options = _options(_parser().parse_args(arguments))
@@ -32,7 +32,21 @@ def main(arguments: list[str] | None = None) -> int:
     except (StateFolderError, SettingsError, ValueError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
-    return asyncio.run(_serve(venue, options))
+    except OSError as error:
+        return _disk_refused(error, 2)
+    try:
+        return asyncio.run(_serve(venue, options))
+    except OSError as error:
+        return _disk_refused(error, 1)
+
+
+def _disk_refused(error: OSError, status: int) -> int:
+    """One line instead of a chain of tracebacks. What was answered is on the disk already."""
+    where = error.filename or "the folder of --state"
+    sys.stderr.write(
+        f"simulator: {where} cannot be written: {error.strerror}; free some space or mend it, then start again: nothing is lost\n"
+    )
+    return status
 
 
 async def _serve(venue: Venue, options: SimulatorOptions) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import resource
 import subprocess
 import sys
 import threading
@@ -183,6 +184,29 @@ def test_it_takes_its_values_from_the_platforms_config(tmp_path: Path) -> None:
     with SimulatorProcess(tmp_path, ["--config", str(config), "--speed", "2", "--account", ALICE.address]) as process:
         assert process.market()["speed"] == 2.0
         assert Decimal(process.account(ALICE.address)["cash"]) > 0
+
+
+def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "threet.simulator", "--state", str(tmp_path), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("simulator ready")
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))  # every file is as large as it may get
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == (
+        "simulator: the folder of --state cannot be written: File too large; free some space or mend it, then start again: nothing is lost"
+    )
+    assert "Traceback" not in said
+
+
+def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    command = [sys.executable, "-m", "threet.simulator", "--state", str(tmp_path / "file" / "state"), "--port", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"simulator: {tmp_path}/file/state cannot be written: Not a directory")
+    assert "Traceback" not in done.stderr
 
 
 def test_an_idle_simulator_needs_little_of_a_core(simulator: SimulatorProcess) -> None:
