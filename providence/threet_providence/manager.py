@@ -6,13 +6,9 @@ import logging
 from dataclasses import dataclass
 from threading import Event
 
-from threet.adapters.clock import SystemClock
-from threet.adapters.market_feed import MarketFeed
-from threet.adapters.redis.client import make_redis
-from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, check_schema, make_engine
-from threet.application.store import ServiceReport
+from threet.bootstrap import build_providence_services
 from threet.engine.engine import Engine
-from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
+from threet.settings import Secrets, Settings
 from threet_providence.crew import Crew
 from threet_providence.files import Folders
 from threet_providence.freshness import CandleAges
@@ -47,8 +43,9 @@ class Manager:
 
     def __init__(self, settings: Settings, secrets: Secrets, shard: int) -> None:
         self.stop = Event()
-        self._settings, self._secrets, self._shard = settings, secrets, shard
-        self._clock = SystemClock()
+        self._settings, self._shard = settings, shard
+        self._services = build_providence_services(settings, secrets)
+        self._clock = self._services.clock
         self._folders = Folders(settings.path(settings.providence.saved_runs))
 
     def run(self) -> int:
@@ -108,14 +105,13 @@ class Manager:
         journal = Journal(self._folders.root, shard, told.shards)
         loop = StrategyLoop(engine, journal, found.ids, ages, told.candle_interval, wake.set)
         writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop)
-        database = make_engine(self._settings, self._secrets)
-        store = SqlCycleStore(database)
+        services = self._services
         publisher = Publisher(
             PublisherRules(shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds),
-            SqlRunsPublisher(database),
-            SqlProducts(database),
-            lambda: store.report_service(self._report()),
-            lambda: check_schema(database),
+            services.publisher,
+            services.products,
+            lambda: services.report(f"providence-{shard}"),
+            services.check_schema,
             self._folders,
             self._clock,
             loop.inbox,
@@ -124,14 +120,10 @@ class Manager:
             self.stop,
         )
         publisher.begin(found.quarantined)
-        feed = MarketFeed(make_redis(self._settings, self._secrets), block_seconds=self._settings.redis.socket_timeout_seconds / 3)
         if not found.is_cold:
             publisher.products_known.set()
-        listener = PriceListener(feed, loop.inbox, None if found.is_cold else found.ids, publisher.products_known, self.stop)
+        listener = PriceListener(services.feed, loop.inbox, None if found.is_cold else found.ids, publisher.products_known, self.stop)
         return _Parts(loop, listener, writer, publisher, Summary(loop, engine, self._clock))
-
-    def _report(self) -> ServiceReport:
-        return ServiceReport(f"providence-{self._shard}", self._settings.config_hash, CONTRACT_VERSION, build_id(), self._clock.now())
 
 
 def tell(found: Resumption) -> None:

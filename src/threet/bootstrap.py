@@ -14,17 +14,27 @@ from decimal import Decimal
 
 from threet.adapters.clock import SystemClock
 from threet.adapters.files import FileHalt
+from threet.adapters.market_feed import MarketFeed
 from threet.adapters.observers import HttpObserver
 from threet.adapters.redis.client import make_redis
 from threet.adapters.redis.last_values import RedisLastValues
 from threet.adapters.redis.publisher import RedisPublisher
-from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore, check_schema, make_engine, prune
+from threet.adapters.sql import (
+    SqlCycleStore,
+    SqlObserverSequences,
+    SqlProducts,
+    SqlRunsPublisher,
+    SqlSnapshotStore,
+    check_schema,
+    make_engine,
+    prune,
+)
 from threet.application.execution import Executor
 from threet.application.facts import Product
 from threet.application.gathering import Gatherer, TradingTerms
 from threet.application.halting import Controls
 from threet.application.housekeeping import Housekeeping, Housekept
-from threet.application.ports import AccountData, Clock, HaltFile, LastValues, MarketData, ObserverNode, Trading
+from threet.application.ports import AccountData, Clock, HaltFile, LastValues, MarketData, ObserverNode, Products, Trading
 from threet.application.reconcile import CycleResult, CycleTerms, ReconcileCycle
 from threet.application.settlement import Settler
 from threet.application.store import CycleStore, ServiceReport
@@ -52,6 +62,18 @@ class ReconcileServices:
 
     reconcile: Callable[[], CycleResult]
     report: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidenceServices:
+    """What a manager of a shard reads and publishes with. Nothing connects before its first use."""
+
+    feed: MarketFeed
+    publisher: SqlRunsPublisher
+    products: Products
+    check_schema: Callable[[], None]
+    report: Callable[[str], None]
+    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +188,20 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
         trading_terms=parts.terms,
         me=_me("reconcile", settings, clock),
         holder=f"{socket.gethostname()}:{os.getpid()}",
+    )
+
+
+def build_providence_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> ProvidenceServices:
+    """For one manager: no exchange, no key. The feed waits for a third of the time after which Redis counts as away."""
+    clock = clock or SystemClock()
+    engine = make_engine(settings, secrets)
+    return ProvidenceServices(
+        feed=MarketFeed(make_redis(settings, secrets), block_seconds=settings.redis.socket_timeout_seconds / 3),
+        publisher=SqlRunsPublisher(engine),
+        products=SqlProducts(engine),
+        check_schema=lambda: check_schema(engine),
+        report=_reporter(SqlCycleStore(engine), settings, clock),
+        clock=clock,
     )
 
 
