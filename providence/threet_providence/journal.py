@@ -63,7 +63,10 @@ def read_segment(path: Path) -> Segment:
     except RecordError as error:
         damage = str(error)
     if not records or not isinstance(records[0], BaseRecord):
-        raise JournalError(f"{path}: expected a base record, found {damage or 'none'}")
+        raise JournalError(
+            f"{path}: expected a base record of format {_MAGIC.decode()}, found {damage or 'none'}. Go on with the version of 3T that "
+            f"wrote it, or move the folder {path.parent} away: a new population then begins, and the old one is kept there"
+        )
     return Segment(path, records[0], tuple(r for r in records[1:] if isinstance(r, TickRecord)), good, damage)
 
 
@@ -74,6 +77,8 @@ def _records(data: bytes) -> Iterator[tuple[TickRecord | BaseRecord, int]]:
             raise RecordError(f"{len(data) - at} bytes of a torn frame at byte {at}")
         magic, length, checksum = _FRAME.unpack_from(data, at)
         payload = data[at + _FRAME.size : at + _FRAME.size + length]
+        if magic != _MAGIC and magic.startswith(_MAGIC[:3]):
+            raise RecordError(f"a record of format {magic.decode('ascii', 'replace')} at byte {at}")
         if magic != _MAGIC or len(payload) != length or zlib.crc32(payload) != checksum:
             raise RecordError(f"a torn or damaged record at byte {at} of {len(data)}")
         yield decode(payload), at + _FRAME.size + length

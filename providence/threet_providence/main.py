@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import signal
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return manager.run()
     except (SettingsError, ShardTaken, JournalError, OSError) as error:
         log.critical("refused to start: %s", error)
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            log.critical("the disk that holds saved_runs is full: make room and start again; what was saved is still there")
         return 2
 
 
