@@ -33,7 +33,6 @@ OFFENDERS: dict[str, list[tuple[str, str]]] = {
     "machine_names": [
         ("docs/x.md", "see /work/" + "main/config.yml"),
         ("Makefile", "cp /home/" + "somebody/x ."),
-        ("requirements.lock", "--index-url https://pypi" + ".org/simple"),
     ],
     "pure_imports": [
         ("src/threet/domain/x.py", "import time"),
