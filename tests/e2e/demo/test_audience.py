@@ -13,7 +13,7 @@ import psutil
 import pytest
 from tests.e2e.demo.show import PROJECT, THREET
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def start(state: Path, stdout: int, stderr: int) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.e2e.demo.show import PROJECT, THREET, Show
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
