@@ -40,9 +40,16 @@ class MariaDb:
     def install(self) -> None:
         as_root = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         command = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder}/data", *_user(), *as_root]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=self._environment())
         if done.returncode != 0:
             raise RuntimeError(f"mariadb-install-db ended with {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+
+    def _environment(self) -> dict[str, str]:
+        """A folder of its own for temporary tables: a server that starts removes those of others where it shares one with them."""
+        temporary = self.folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        temporary.chmod(0o777)  # the server may run as another user; who comes this far is decided by the folder around it
+        return {**os.environ, "TMPDIR": str(temporary)}
 
     def start(self) -> None:
         """Starts and waits until it answers."""
@@ -58,7 +65,7 @@ class MariaDb:
             *_SMALL,
         ]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment())
         self._wait()
 
     def stop(self) -> None:
