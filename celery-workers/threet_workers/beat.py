@@ -5,10 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from celery.beat import Scheduler
 
+from threet.adapters.signs_of_life import SignsOfLife
 from threet_workers.configuration import configuration
 
 
@@ -16,11 +17,19 @@ class LockedScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
     """Holds ``beat.lock`` in the state folder for as long as the process lives."""
 
     _lock: TextIO
+    _signs: SignsOfLife
 
     def setup_schedule(self) -> None:
         settings, _ = configuration()
         self._lock = hold(settings.state_folder / "beat.lock")
+        self._signs = SignsOfLife.from_environment()
         super().setup_schedule()
+
+    def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
+        """Raises where the broker did not take the message, as Celery's own does: only a message that is out is a sign of life."""
+        result = super().apply_async(entry, producer=producer, advance=advance, **kwargs)
+        self._signs.show("sent")
+        return result
 
 
 def hold(path: Path) -> TextIO:

@@ -14,10 +14,12 @@ _MOST_WORKERS = 100
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serves on 127.0.0.1 until SIGTERM or Ctrl-C. It only shows: its buttons that stop tasks and workers are off."""
+    """Serves until SIGTERM or Ctrl-C. It only shows: its buttons that stop tasks and workers are off."""
     parser = argparse.ArgumentParser(prog="python -m threet_workers.flower")
     parser.add_argument("--port", type=int, default=5555)
-    port: int = parser.parse_args(arguments).port
+    parser.add_argument("--address", default="127.0.0.1", help="where to listen; inside a container 0.0.0.0")
+    chosen = parser.parse_args(arguments)
+    port: int = chosen.port
     _, secrets = configuration()
     from flower import options as _defined  # noqa: F401  # defines Flower's options
     from tornado.options import options
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.basic_auth = [f"{secrets.require('flower.user')}:{secrets.require('flower.password')}"]
     except SettingsError as error:
         raise SystemExit(str(error)) from None
-    options.address = "127.0.0.1"
+    options.address = chosen.address
     options.read_only = True
     options.max_tasks = _MOST_TASKS
     options.max_workers = _MOST_WORKERS

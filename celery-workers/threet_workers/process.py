@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from threet.adapters.clock import SystemClock
 from threet.adapters.redis import Canaries, make_redis
+from threet.adapters.signs_of_life import SignsOfLife
 from threet.adapters.telemetry import Telemetry, make_telemetry
 from threet.application.ports import Clock
 from threet.settings import Secrets, Settings
@@ -35,6 +36,7 @@ class WorkerProcess:
     telemetry: Telemetry
     canaries: Canaries
     services: Services
+    signs: SignsOfLife = field(default_factory=lambda: SignsOfLife(None))
 
     @property
     def worker(self) -> WorkerServices:
@@ -77,6 +79,7 @@ def start(settings: Settings, secrets: Secrets, queues: Collection[str], node: s
         telemetry=make_telemetry(settings, node),
         canaries=Canaries(make_redis(settings, secrets), clock),
         services=build_services(settings, secrets, queues),
+        signs=SignsOfLife.from_environment(),
     )
     _started[:] = [process]
     log.info("%s: services built for %s, config %s", node, ", ".join(queues), settings.config_hash[:12])

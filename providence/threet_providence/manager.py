@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from threading import Event
 
+from threet.adapters.signs_of_life import SignsOfLife
 from threet.bootstrap import build_providence_services
 from threet.engine.engine import Engine
 from threet.settings import Secrets, Settings
@@ -17,7 +18,7 @@ from threet_providence.listener import PriceListener
 from threet_providence.lock import ShardLock
 from threet_providence.loop import StrategyLoop
 from threet_providence.messages import Stop
-from threet_providence.publisher import Publisher, PublisherRules
+from threet_providence.publisher import Publisher, PublisherRules, ShownAlive
 from threet_providence.resume import Resume, Resumption
 from threet_providence.rules import engine_rules, interval_ms
 from threet_providence.summary import Summary
@@ -108,7 +109,7 @@ class Manager:
         services = self._services
         publisher = Publisher(
             PublisherRules(shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds),
-            services.publisher,
+            ShownAlive(services.publisher, SignsOfLife.from_environment()),
             services.products,
             lambda: services.report(f"providence-{shard}"),
             services.check_schema,

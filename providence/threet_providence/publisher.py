@@ -16,6 +16,7 @@ from queue import Full, Queue, SimpleQueue
 from threading import Event
 from typing import Protocol
 
+from threet.adapters.signs_of_life import SignsOfLife
 from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.facts import RunRow, ShardHeartbeat
@@ -37,6 +38,21 @@ class RunsTable(Protocol):
     def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None: ...
 
     def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAlive:
+    """A table whose every publication is a sign of life: the loop answered, and the database took it."""
+
+    table: RunsTable
+    signs: SignsOfLife
+
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
+        self.table.publish(changed, heartbeat)
+        self.signs.show("published")
+
+    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int:
+        return self.table.retire_absent(shard, known_run_ids, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
-from threet.settings import SettingsError, load_settings
+from threet.settings import SettingsError, load_secrets, load_settings
 from threet.simulator.book import BASIS_POINT
 from threet.simulator.control import address_of, usd_of
 from threet.simulator.journal import StateFolderError
@@ -22,12 +22,17 @@ from threet.simulator.options import SimulatorOptions
 from threet.simulator.server import make_app
 from threet.simulator.venue import Venue
 
+log = logging.getLogger("threet.simulator")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Returns the exit status: 0 after a stop on request, 1 where the disk refused, 2 where it could not start."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    flags = _parser().parse_args(arguments)
     try:
-        options = _options(_parser().parse_args(arguments))
+        if flags.config and (mode := load_settings(flags.config).exchange.mode) != "simulator":
+            return asyncio.run(_stand_by(mode, flags.host, flags.port or 0))
+        options = _options(flags)
         venue = Venue(options)
     except (StateFolderError, SettingsError, ValueError) as error:
         sys.stderr.write(f"simulator: {error}\n")
@@ -40,6 +45,31 @@ def main(arguments: list[str] | None = None) -> int:
         return _disk_refused(error, 1)
 
 
+async def _stand_by(mode: str, host: str, port: int) -> int:
+    """Where a real venue is traded there is nothing to simulate: says so to who asks for its health, and waits for the stop."""
+    log.info("exchange.mode is %s: nothing is simulated, no account is served", mode)
+    stop = _stop_event()
+
+    async def health(_: web.Request) -> web.Response:
+        return web.json_response({"status": "standing by", "mode": mode})
+
+    app = web.Application()
+    app.router.add_get("/sim/health", health)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    await stop.wait()
+    await runner.cleanup()
+    return 0
+
+
+def _stop_event() -> asyncio.Event:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    return stop
+
+
 def _disk_refused(error: OSError, status: int) -> int:
     """One line instead of a chain of tracebacks. What was answered is on the disk already."""
     where = error.filename or "the folder of --state"
@@ -50,9 +80,7 @@ def _disk_refused(error: OSError, status: int) -> int:
 
 
 async def _serve(venue: Venue, options: SimulatorOptions) -> int:
-    stop = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    stop = _stop_event()
     runner = web.AppRunner(make_app(venue), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port)
@@ -79,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", type=Path, help="config.yml, whose simulator section the flags go before")
     parser.add_argument("--state", type=Path, required=True, help="folder that the account lives in")
+    parser.add_argument("--secrets", type=Path, help="secrets whose account and agent wallet are made where they do not exist")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, help="0: any free one")
     parser.add_argument("--candles", type=Path, help="folder of MARKET-1m.csv(.gz) files to replay")
     parser.add_argument("--speed", type=float, help="market seconds per wall second")
@@ -102,9 +132,10 @@ def _options(flags: argparse.Namespace) -> SimulatorOptions:
         "history_bars": flags.history_bars,
     }
     values |= {name: value for name, value in given.items() if value is not None}
-    values["accounts"] = tuple(_account(text, deposit) for text in flags.account)
-    values["agents"] = tuple(_pair(text) for text in flags.agent)
-    options = SimulatorOptions(state_folder=flags.state, **values)
+    accounts, agents = _from_secrets(flags) if flags.secrets else ([], [])
+    values["accounts"] = tuple(_account(text, deposit) for text in [*accounts, *flags.account])
+    values["agents"] = tuple(_pair(text) for text in [*agents, *flags.agent])
+    options = SimulatorOptions(state_folder=flags.state, host=flags.host, **values)
     if options.speed <= 0:
         raise ValueError(f"--speed: found {options.speed}, expected a number above zero")
     return options
@@ -128,6 +159,15 @@ def _from_config(path: Path) -> tuple[dict[str, Any], Decimal]:
         "maker_fee": section.maker_fee_bps * BASIS_POINT,
     }
     return values, section.deposit_usd
+
+
+def _from_secrets(flags: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """The account and its agent wallet, as the two flags give them. Raises SettingsError."""
+    if not flags.config:
+        raise ValueError("--secrets needs --config, which says how much is deposited")
+    secrets = load_secrets(flags.secrets, load_settings(flags.config))
+    master, agent = secrets.require("exchange.walletAddress"), secrets.require("exchange.apiKey")
+    return [master], [] if agent.lower() == master.lower() else [f"{master}={agent}"]
 
 
 def _account(text: str, deposit: Decimal | None) -> tuple[str, Decimal]:

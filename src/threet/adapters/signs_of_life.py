@@ -1,0 +1,40 @@
+"""Signs of life: an empty file for each kind of useful work, touched when it was done; a health check looks at their ages.
+
+A look at a file costs nothing, whereas a Python process that asks would cost more than the work of an idle service.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+VARIABLE = "THREET_ALIVE_FOLDER"
+
+
+class SignsOfLife:
+    """Touches ``FOLDER/NAME``; without a folder it does nothing. A passenger: a folder that refuses costs one log line."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+        self._complained = False
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> SignsOfLife:
+        """The folder that ``THREET_ALIVE_FOLDER`` names; the container's definition sets it."""
+        given = (os.environ if environment is None else environment).get(VARIABLE)
+        return cls(Path(given) if given else None)
+
+    def show(self, work: str) -> None:
+        """``work`` was done just now."""
+        if self._folder is None:
+            return
+        try:
+            (self._folder / work).touch()
+        except OSError as error:
+            if not self._complained:
+                log.warning("sign of life %s could not be written: %s", work, error)
+            self._complained = True
