@@ -26,6 +26,9 @@ def _fresh_market(settings: Settings) -> Iterator[Finding]:
     yield from _twice("max_balance_age_seconds", ages.max_balance_age_seconds, balance, balance_seconds)
     yield from _twice("max_position_age_seconds", ages.max_position_age_seconds, balance, balance_seconds)
     yield from _twice("max_service_age_seconds", ages.max_service_age_seconds, "schedule.canary_seconds", schedule.canary_seconds)
+    yield from _twice("max_canary_age_seconds", ages.max_canary_age_seconds, "schedule.canary_seconds", schedule.canary_seconds)
+    cycle, cycle_seconds = "schedule.reconcile_positions_seconds", schedule.reconcile_positions_seconds
+    yield from _twice("max_decision_age_seconds", ages.max_decision_age_seconds, cycle, cycle_seconds)
 
 
 def _fresh_observations(settings: Settings) -> Iterator[Finding]:
@@ -78,6 +81,12 @@ def _example_keys(settings: Settings) -> Iterator[Finding]:
 
 def _observers(settings: Settings) -> Iterator[Finding]:
     nodes = settings.observers.nodes
+    answer, patience = settings.observers.answer_timeout_seconds, settings.observers.request_timeout_seconds
+    if answer >= patience:
+        yield (
+            "observers.answer_timeout_seconds",
+            f"expected below request_timeout_seconds = {patience:g}, after which the caller hears nothing, was {answer:g}",
+        )
     if settings.observers.quorum > len(nodes):
         yield "observers.quorum", f"expected at most the number of observers, {len(nodes)}, was {settings.observers.quorum}"
     for key, values in (
@@ -111,6 +120,12 @@ def _providence(settings: Settings) -> Iterator[Finding]:
             f"expected below vote_enter_return_percent = {providence.vote_enter_return_percent:g}, "
             f"was {providence.vote_exit_return_percent:g}",
         )
+    if providence.last_snapshots_timeout_seconds < providence.stop_timeout_seconds:
+        yield (
+            "providence.last_snapshots_timeout_seconds",
+            f"expected at least stop_timeout_seconds = {providence.stop_timeout_seconds:g}, "
+            f"was {providence.last_snapshots_timeout_seconds:g}",
+        )
     if not providence.strategies:
         yield "providence.strategies", "expected one strategy or more, was an empty section"
     for strategy, values in providence.strategies.items():
@@ -120,6 +135,19 @@ def _providence(settings: Settings) -> Iterator[Finding]:
                     f"providence.strategies.{strategy}.parameters.{parameter}",
                     f"expected at most providence.warmup_bars = {providence.warmup_bars}, since indicators see no more bars, was {high:g}",
                 )
+
+
+def _feed(settings: Settings) -> Iterator[Finding]:
+    """Redis answers a waiting read only when the wait is over: by then the connection must not have been given up."""
+    wait, limit = settings.providence.poll_seconds, settings.redis.socket_timeout_seconds
+    if wait >= limit:
+        yield "providence.poll_seconds", f"expected below redis.socket_timeout_seconds = {limit:g}, was {wait:g}"
+
+
+def _retention(settings: Settings) -> Iterator[Finding]:
+    batch, total = settings.retention.batch_rows, settings.retention.round_rows
+    if batch > total:
+        yield "retention.batch_rows", f"expected at most retention.round_rows = {total}, was {batch}"
 
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], ...] = (
@@ -132,6 +160,8 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], .
     (("observers",), _observers),
     (("reconciliation",), _orders),
     (("providence",), _providence),
+    (("providence", "redis"), _feed),
+    (("retention",), _retention),
     (("workers",), _workers),
 )
 """Which sections a look needs."""

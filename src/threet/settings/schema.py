@@ -10,6 +10,7 @@ from pydantic import PrivateAttr
 from threet.domain.values import Symbol
 from threet.settings.kinds import SymbolName
 from threet.settings.sections import (
+    CliSettings,
     DatabaseSettings,
     ExchangeSettings,
     FreshnessSettings,
@@ -44,6 +45,7 @@ class Settings(Section):
     providence: ProvidenceSettings
     retention: RetentionSettings
     telemetry: TelemetrySettings
+    cli: CliSettings
     simulator: SimulatorSettings
 
     _folder: Path = PrivateAttr(default=Path())

@@ -36,9 +36,11 @@ class ExchangeSettings(Section):
     base_url: HttpUrl | None
     request_timeout_seconds: Seconds
     requests_per_minute: Count
+    requests_burst_seconds: Seconds
     signer_reserve_percent: Percent
     rules_refresh_seconds: Seconds
     max_clock_skew_seconds: Seconds
+    max_failures_per_round: Count
 
 
 class DatabaseSettings(Section):
@@ -48,11 +50,13 @@ class DatabaseSettings(Section):
     connect_timeout_seconds: Seconds
     statement_timeout_seconds: Seconds
     busy_timeout_seconds: Seconds
+    write_retries: CountOrZero
 
 
 class RedisSettings(Section):
     url: RedisUrl
     socket_timeout_seconds: Seconds
+    reconnect_attempts: Count
     prices_stream_entries: Count
     candles_stream_entries: Count
     balance_stream_entries: Count
@@ -78,12 +82,17 @@ class FreshnessSettings(Section):
     max_observation_age_seconds: Seconds
     max_heartbeat_age_seconds: Seconds
     max_service_age_seconds: Seconds
+    max_canary_age_seconds: Seconds
+    max_decision_age_seconds: Seconds
 
 
 class WorkersSettings(Section):
     autoscale_max: Count
     autoscale_min: Count
+    autoscale_keepalive_seconds: Seconds
     redis_restore_seconds: Seconds
+    redis_restore_messages: Count
+    flower_entries: Count
 
 
 class ObserverNodeSettings(Section):
@@ -96,6 +105,8 @@ class ObserversSettings(Section):
     quorum: Count
     interval_seconds: Seconds
     request_timeout_seconds: Seconds
+    answer_timeout_seconds: Seconds
+    sub_accounts_refresh_seconds: Seconds
     nodes: tuple[ObserverNodeSettings, ...]
 
 
@@ -107,12 +118,22 @@ class RetentionSettings(Section):
     orders_days: Count
     fills_days: Count
     log_files_mb: Count
+    batch_rows: Count
+    round_rows: Count
 
 
 class TelemetrySettings(Section):
     otlp_endpoint: HttpUrl | None
     otlp_timeout_seconds: Seconds
+    otlp_queue_spans: Count
     metrics_port: Port | None
+
+
+class CliSettings(Section):
+    orders_shown: Count
+    refresh_seconds: Seconds
+    flatten_wait_seconds: Seconds
+    least_free_disk_mb: Count
 
 
 class SimulatorSettings(Section):

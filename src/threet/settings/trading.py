@@ -86,6 +86,7 @@ class ProvidenceSettings(Section):
     runs_per_symbol: Count
     candle_interval: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"]
     warmup_bars: Count
+    warmup_spare_percent: PercentOverAll
     start_balance_usd: Factor
     leverage: Leverage
     taker_fee_bps: Factor
@@ -99,4 +100,11 @@ class ProvidenceSettings(Section):
     publish_interval_seconds: Seconds
     snapshot_interval_seconds: Seconds
     products_interval_seconds: Seconds
+    summary_interval_seconds: Seconds
+    poll_seconds: Seconds
+    stop_timeout_seconds: Seconds
+    last_snapshots_timeout_seconds: Seconds
+    read_entries: Count
+    inbox_messages: Count
+    unpublished_runs: Count
     strategies: Mapping[Name, StrategySettings]
