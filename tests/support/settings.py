@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,22 @@ REMOVED = object()
 @cache
 def _parsed() -> dict[str, Any]:
     parsed: dict[str, Any] = yaml.load((ROOT / "config.yml").read_text(), Loader=yaml.CSafeLoader)
-    return parsed
+    return _on_one_machine(parsed)
+
+
+def _on_one_machine(config: dict[str, Any]) -> dict[str, Any]:
+    """Addresses and folders of a test on one machine; the project's own are those of its containers."""
+    for section in (config["exchange"], config["database"], config["redis"], *config["observers"]["nodes"]):
+        key = "base_url" if "base_url" in section else "url"
+        section[key] = re.sub(r"(://(?:\w+@)?)\w+:", r"\g<1>127.0.0.1:", section[key])
+    config["state"]["folder"] = "state"
+    config["providence"]["saved_runs"] = "saved_runs"
+    config["telemetry"] |= {"otlp_endpoint": None, "metrics_address": "127.0.0.1", "metrics_port": None}
+    return config
 
 
 def raw_config() -> dict[str, Any]:
-    """config.yml as it stands, parsed."""
+    """config.yml on one machine, parsed."""
     return copy.deepcopy(_parsed())
 
 

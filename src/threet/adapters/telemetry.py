@@ -12,14 +12,15 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from threet.settings import Settings
+from threet.settings.sections import TelemetrySettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
     from prometheus_client import CollectorRegistry
 
 log = logging.getLogger(__name__)
+# Part of the metric's format: panels and stored series hang on them.
 _DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_MOST_SPANS_WAITING = 512  # beyond these, spans are dropped, never awaited
 
 
 class Telemetry(Protocol):
@@ -95,35 +96,36 @@ def make_telemetry(settings: Settings, service: str) -> Telemetry:
     from prometheus_client import CollectorRegistry
 
     registry = CollectorRegistry()
-    traces = _traces(wanted.otlp_endpoint, wanted.otlp_timeout_seconds, service) if wanted.otlp_endpoint else None
+    traces = _traces(wanted.otlp_endpoint, wanted, service) if wanted.otlp_endpoint else None
     if wanted.metrics_port is not None:
-        _serve(wanted.metrics_port, registry)
+        _serve(wanted.metrics_address, wanted.metrics_port, registry)
     return Metrics(registry, traces, wanted.otlp_timeout_seconds)
 
 
-def _serve(port: int, registry: CollectorRegistry) -> None:
+def _serve(address: str, port: int, registry: CollectorRegistry) -> None:
     from prometheus_client import start_http_server
 
     try:
-        start_http_server(port, addr="127.0.0.1", registry=registry)
+        start_http_server(port, addr=address, registry=registry)
     except OSError as error:
         log.warning("metrics are not served: port %d: %s (config.yml: telemetry.metrics_port)", port, error)
 
 
-def _traces(endpoint: str, timeout_seconds: float, service: str) -> TracerProvider:
+def _traces(endpoint: str, wanted: TelemetrySettings, service: str) -> TracerProvider:
+    """A full queue drops spans; nobody waits for it."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=timeout_seconds)
+    exporter = OTLPSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=wanted.otlp_timeout_seconds)
     provider = TracerProvider(resource=Resource.create({"service.name": service}), shutdown_on_exit=False)
     provider.add_span_processor(
         BatchSpanProcessor(
             exporter,
-            max_queue_size=_MOST_SPANS_WAITING,
-            max_export_batch_size=_MOST_SPANS_WAITING // 4,
-            export_timeout_millis=timeout_seconds * 1000,
+            max_queue_size=wanted.otlp_queue_spans,
+            max_export_batch_size=max(1, wanted.otlp_queue_spans // 4),  # the exporter's own proportion
+            export_timeout_millis=wanted.otlp_timeout_seconds * 1000,
         )
     )
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)  # an absent collector is no error of ours

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -56,6 +57,14 @@ def _text(expected: str, fits: Callable[[str], bool]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _is_ip_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_http_url(text: str) -> bool:
     parts = urlsplit(text)
     return parts.scheme in ("http", "https") and bool(parts.netloc)
@@ -98,6 +107,7 @@ DatabaseUrl = Annotated[
 PublicKey = Annotated[str, _text("an Ed25519 public key of 64 hex digits", lambda v: bool(re.fullmatch(r"[0-9a-f]{64}", v)))]
 Name = Annotated[str, _text("a name of lower-case letters, digits and _", lambda v: bool(re.fullmatch(r"[a-z][a-z0-9_]*", v)))]
 Folder = Annotated[str, _text("a folder", bool)]
+IpAddress = Annotated[str, _text("an IP address, such as 127.0.0.1", _is_ip_address)]
 SymbolName = Annotated[str, _text("a symbol of the form BASE/QUOTE:SETTLE", _is_symbol)]
 
 

@@ -64,7 +64,7 @@ def test_tasks_acknowledge_early_are_fetched_one_at_a_time_and_leave_no_result(s
 def test_the_password_of_the_broker_comes_from_the_secrets_and_survives_its_odd_letters(settings):
     assert broker_url(settings, Secrets()) == settings.redis.url
     secrets = Secrets.model_validate({"redis": {"password": "p/w:@ ü"}})
-    assert broker_url(settings, secrets) == "redis://:p%2Fw%3A%40%20%C3%BC@127.0.0.1:6379/0"
+    assert broker_url(settings, secrets) == "redis://:p%2Fw%3A%40%20%C3%BC@redis:6379/0"
 
 
 def test_a_second_beat_is_refused_and_the_first_one_named(tmp_path):

@@ -44,7 +44,7 @@ _SHORT_SHOW: Mapping[str, Mapping[str, Any]] = {
         "products_interval_seconds": 2,
         "snapshot_interval_seconds": 15,
     },
-    "telemetry": {"metrics_port": None},
+    "telemetry": {"otlp_endpoint": None, "metrics_address": "127.0.0.1", "metrics_port": None},
 }
 """What makes a short show on one machine out of the project's config.yml."""
 
