@@ -16,7 +16,7 @@ from threet_workers.process import current
 
 
 class BacklogAutoscaler(Autoscaler):  # type: ignore[misc]  # celery ships no types
-    """Grows at once to what runs and waits; shrinks when the slots were not needed for ``keepalive`` seconds."""
+    """Grows at once to what runs and waits; shrinks when the slots were not needed for ``workers.autoscale_keepalive_seconds``."""
 
     _needed_at = 0.0
 
@@ -27,7 +27,7 @@ class BacklogAutoscaler(Autoscaler):  # type: ignore[misc]  # celery ships no ty
         if wanted > self.processes:
             self._grow(wanted - self.processes)
             return True
-        if wanted < self.processes and monotonic() - self._needed_at > self.keepalive:
+        if wanted < self.processes and monotonic() - self._needed_at > current().settings.workers.autoscale_keepalive_seconds:
             self._shrink(self.processes - wanted)
             return True
         return False

@@ -12,8 +12,6 @@ from kombu.entity import Exchange, Queue
 from threet.settings import Secrets, Settings, SettingsError, default_config_path, default_secrets_path, load_secrets, load_settings
 from threet_workers.schedule import QUEUES, beat_schedule, intervals_seconds, task_routes
 
-_SEND_RETRIES = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
-
 
 @cache
 def configuration() -> tuple[Settings, Secrets]:
@@ -45,6 +43,7 @@ def broker_url(settings: Settings, secrets: Secrets) -> str:
 def celery_settings(settings: Settings, secrets: Secrets) -> dict[str, Any]:
     """Tasks acknowledge early, are fetched one at a time and leave no result; nothing relies on a redelivery."""
     seconds = settings.redis.socket_timeout_seconds
+    resend = {"max_retries": settings.redis.reconnect_attempts, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     return {
         "broker_url": broker_url(settings, secrets),
         "broker_connection_timeout": seconds,
@@ -58,7 +57,7 @@ def celery_settings(settings: Settings, secrets: Secrets) -> dict[str, Any]:
             "socket_connect_timeout": seconds,
             "socket_keepalive": True,
             # Of one send: the worker's own reconnection goes on for ever, by broker_connection_max_retries.
-            **_SEND_RETRIES,
+            **resend,
         },
         "result_backend": None,
         "result_expires": None,
@@ -71,7 +70,7 @@ def celery_settings(settings: Settings, secrets: Secrets) -> dict[str, Any]:
         "task_send_sent_event": False,
         "task_serializer": "json",
         "accept_content": ["json"],
-        "task_publish_retry_policy": _SEND_RETRIES,
+        "task_publish_retry_policy": resend,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": True,
         "worker_autoscaler": "threet_workers.autoscaler:BacklogAutoscaler",

@@ -13,13 +13,13 @@ from typing import Any
 from celery.app.events import Events
 from celery.events.dispatcher import EventDispatcher
 
-_MOST_KEPT = 1000
+from threet_workers.configuration import configuration
 
 
 class PassengerDispatcher(EventDispatcher):  # type: ignore[misc]  # celery ships no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._outbound_buffer: deque[Any] = deque(maxlen=_MOST_KEPT)
+        self._outbound_buffer: deque[Any] = deque(maxlen=configuration()[0].workers.flower_entries)
 
     def _publish(self, event: Any, producer: Any, routing_key: str, retry: bool = False, **kwargs: Any) -> None:
         super()._publish(event, producer, routing_key, retry=False)

@@ -9,9 +9,6 @@ from threet.settings import SettingsError
 from threet_workers.app import app
 from threet_workers.configuration import configuration
 
-_MOST_TASKS = 5000
-_MOST_WORKERS = 100
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serves until SIGTERM or Ctrl-C. It only shows: its buttons that stop tasks and workers are off."""
@@ -20,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--address", default="127.0.0.1", help="where to listen; inside a container 0.0.0.0")
     chosen = parser.parse_args(arguments)
     port: int = chosen.port
-    _, secrets = configuration()
+    settings, secrets = configuration()
     from flower import options as _defined  # noqa: F401  # defines Flower's options
     from tornado.options import options
 
@@ -30,8 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(str(error)) from None
     options.address = chosen.address
     options.read_only = True
-    options.max_tasks = _MOST_TASKS
-    options.max_workers = _MOST_WORKERS
+    options.max_tasks = options.max_workers = settings.workers.flower_entries
     app.start(["flower", f"--port={port}", "--conf=/dev/null"])
 
 

@@ -13,7 +13,6 @@ from celery import bootsteps
 from threet_workers.configuration import configuration
 
 log = logging.getLogger(__name__)
-_MOST_AT_ONCE = 100
 
 
 class RestoreVisible(bootsteps.StartStopStep):  # type: ignore[misc]  # celery ships no types
@@ -26,8 +25,9 @@ class RestoreVisible(bootsteps.StartStopStep):  # type: ignore[misc]  # celery s
         super().__init__(consumer, **kwargs)
 
     def start(self, consumer: Any) -> None:
-        settings, _ = configuration()
-        self._timer = consumer.timer.call_repeatedly(settings.workers.redis_restore_seconds, restore_visible, (consumer.app,))
+        told = configuration()[0].workers
+        arguments = (consumer.app, told.redis_restore_messages)
+        self._timer = consumer.timer.call_repeatedly(told.redis_restore_seconds, restore_visible, arguments)
 
     def stop(self, consumer: Any) -> None:
         if self._timer is not None:
@@ -35,11 +35,11 @@ class RestoreVisible(bootsteps.StartStopStep):  # type: ignore[misc]  # celery s
             self._timer = None
 
 
-def restore_visible(app: Any) -> None:
-    """Puts back what is older than the visibility timeout, at most a hundred messages."""
+def restore_visible(app: Any, most: int) -> None:
+    """Puts back what is older than the visibility timeout, at most so many messages."""
     with app.connection_for_write() as connection:
         try:
             with connection.channel() as channel:
-                channel.qos.restore_visible(num=_MOST_AT_ONCE, interval=1)
+                channel.qos.restore_visible(num=most, interval=1)
         except (*connection.connection_errors, *connection.channel_errors) as error:
             log.warning("un-acknowledged messages not looked at: %s: %s", type(error).__name__, error)

@@ -14,7 +14,7 @@ from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilen
 from threet_workers.process import current
 
 log = logging.getLogger("threet.tasks")
-_MOST_CHARACTERS = 500
+_MOST_CHARACTERS = 500  # of an answer or error in one log line: a format
 
 _OUTCOMES: tuple[tuple[type[Exception], str], ...] = (
     (VenueRefused, "refused"),

@@ -5,6 +5,7 @@ Process-lifetime things (engines, clients, the signer) are built once, by the pr
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -109,7 +110,8 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
             publisher,
             clock,
             interval=settings.providence.candle_interval,
-            warmup_bars=settings.providence.warmup_bars,
+            history_bars=_history_bars(settings),
+            most_failures=settings.exchange.max_failures_per_round,
         ),
         update_balance=UpdateBalance(
             _once(lambda: CcxtAccount(settings, clock, secrets.require("exchange.walletAddress"), venue)),
@@ -192,11 +194,12 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
 
 
 def build_providence_services(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> ProvidenceServices:
-    """For one manager: no exchange, no key. The feed waits for a third of the time after which Redis counts as away."""
+    """For one manager: no exchange, no key."""
     clock = clock or SystemClock()
     engine = make_engine(settings, secrets)
+    told = settings.providence
     return ProvidenceServices(
-        feed=MarketFeed(make_redis(settings, secrets), block_seconds=settings.redis.socket_timeout_seconds / 3),
+        feed=MarketFeed(make_redis(settings, secrets), told.poll_seconds, told.read_entries),
         publisher=SqlRunsPublisher(engine),
         products=SqlProducts(engine),
         check_schema=lambda: check_schema(engine),
@@ -214,7 +217,7 @@ def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None
     return CliServices(
         store=store,
         prices=RedisLastValues(make_redis(settings, secrets)),
-        controls=Controls(store, halt, wallet),
+        controls=Controls(store, halt, wallet, settings.database.write_retries),
         halt=halt,
         clock=clock,
         account=wallet,
@@ -251,6 +254,12 @@ def build_trading_terms(settings: Settings, account: str) -> TradingTerms:
         return SymbolTerms(int(symbol.leverage), product.max_leverage, symbol.max_notional_usd, symbol.no_trade_band_percent)
 
     return TradingTerms(account, terms, for_product, settings.providence.shards, timedelta(seconds=float(fresh.max_heartbeat_age_seconds)))
+
+
+def _history_bars(settings: Settings) -> int:
+    """What to ask for, so that the warm-up is complete also where a venue leaves out bars without a trade."""
+    wanted = settings.providence
+    return wanted.warmup_bars + math.ceil(wanted.warmup_bars * wanted.warmup_spare_percent / 100)
 
 
 def _once(make: Callable[[], AccountData]) -> Callable[[], AccountData]:

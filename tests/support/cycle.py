@@ -114,7 +114,7 @@ class Desk:
         self.products = SqlProducts(engine)
         self.settings.state_folder.mkdir(parents=True, exist_ok=True)
         self.halt = FileHalt(self.settings.state_folder)
-        self.controls = Controls(self.store, self.halt, MASTER.address)
+        self.controls = Controls(self.store, self.halt, MASTER.address, self.settings.database.write_retries)
         self.venue = Venue(self.settings, self.clock)
         self.market = CcxtMarketData(self.settings, self.clock, self.venue)
         self.account = CcxtAccount(self.settings, self.clock, MASTER.address, self.venue)

@@ -21,9 +21,8 @@ from threet.adapters.redis.keys import CANDLES_STREAM, PRICES_STREAM
 
 STREAMS = (PRICES_STREAM, CANDLES_STREAM)
 _BEGINNING = "0-0"
-_MOST_ENTRIES = 500
-_LAST_SEQUENCE = 2**64 - 1
-_HELD_BACK_SECONDS = 0.001
+_LAST_SEQUENCE = 2**64 - 1  # of an entry's id in Redis
+_HELD_BACK_SECONDS = 0.001  # the step of Redis's clock in an entry's id
 
 CandleRow = tuple[float, float, float, float, float, float]
 
@@ -72,11 +71,12 @@ class FeedBatch:
 
 
 class MarketFeed:
-    """Implements the feed of Providence over Redis. Every method raises FeedAway."""
+    """Implements the feed of Providence over Redis. Every method raises FeedAway. ``most_entries``: of a stream in one batch."""
 
-    def __init__(self, redis: Redis, block_seconds: float) -> None:
+    def __init__(self, redis: Redis, block_seconds: float, most_entries: int) -> None:
         self._redis: Any = redis
         self._block_ms = max(1, int(block_seconds * 1000))
+        self._most_entries = most_entries
         self._ids: dict[str, str] = {}
 
     def start_ids(self) -> dict[str, str]:
@@ -98,14 +98,14 @@ class MarketFeed:
                 return FeedBatch((), caught_up=True)
             pipe = self._redis.pipeline(transaction=True)
             pipe.time()
-            pipe.xread(self._ids, count=_MOST_ENTRIES)
+            pipe.xread(self._ids, count=self._most_entries)
             (seconds, micros), found = pipe.execute()
         except RedisError as error:
             raise FeedAway(f"{type(error).__name__}: {error}") from error
         return self._batch(dict(found), seconds * 1000 + micros // 1000)
 
     def _batch(self, found: Mapping[str, Sequence[tuple[str, Mapping[str, str]]]], now_ms: int) -> FeedBatch:
-        cut_short = [rows[-1][0] for rows in found.values() if len(rows) == _MOST_ENTRIES]
+        cut_short = [rows[-1][0] for rows in found.values() if len(rows) == self._most_entries]
         end_ms = min([now_ms, *(_parts(entry_id)[0] for entry_id in cut_short)])
         ordered = sorted(
             ((_parts(entry_id), STREAMS.index(stream), entry_id, fields) for stream, rows in found.items() for entry_id, fields in rows),

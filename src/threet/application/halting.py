@@ -11,16 +11,15 @@ from threet.application.store import CycleStore
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Symbol, Unknown
 
-_ADOPT_ATTEMPTS = 5
-
 
 class Controls:
-    """Each command may be given again without harm."""
+    """Each command may be given again without harm. ``retries``: of an adoption that a cycle overtook."""
 
-    def __init__(self, store: CycleStore, halt: HaltFile, account: str) -> None:
+    def __init__(self, store: CycleStore, halt: HaltFile, account: str, retries: int) -> None:
         self._store = store
         self._halt = halt
         self._account = account
+        self._retries = retries
 
     def halt(self, who: str, reason: str) -> None:
         """The file first: it stops the next send even where the database is away, which then raises."""
@@ -43,7 +42,7 @@ class Controls:
 
         Returns the number of positions. Raises ValueError while the local snapshot is not readable, or where cycles kept coming between.
         """
-        for _ in range(_ADOPT_ATTEMPTS):
+        for _ in range(1 + self._retries):
             known = self._store.symbol_states()
             snapshot = self._store.snapshot(self._account)
             if isinstance(snapshot, Unknown):

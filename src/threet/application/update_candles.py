@@ -13,7 +13,6 @@ from threet.domain.values import Symbol
 
 _UNITS_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_FAILURES = 2
 
 
 def interval_ms(interval: str) -> int:
@@ -43,7 +42,7 @@ class UpdateCandles:
     """Asks for a symbol only when, by the venue's market clock, one more of its bars must have closed.
 
     Raises PublishFailed, or the first VenueBusy or VenueSilent after the other symbols were served; a venue that
-    fails twice in one round is left alone until the next. A refused symbol is reported and blocks nothing.
+    fails ``most_failures`` times in one round is left alone until the next. A refused symbol is reported and blocks nothing.
     """
 
     def __init__(
@@ -54,7 +53,8 @@ class UpdateCandles:
         clock: Clock,
         *,
         interval: str,
-        warmup_bars: int,
+        history_bars: int,
+        most_failures: int,
     ) -> None:
         self._products = products
         self._market = market
@@ -62,8 +62,8 @@ class UpdateCandles:
         self._clock = clock
         self._interval = interval
         self._bar_ms = interval_ms(interval)
-        # A quarter more than asked, since a venue may leave out bars without a trade.
-        self._history_ms = (warmup_bars + warmup_bars // 4 + 1) * self._bar_ms
+        self._history_ms = history_bars * self._bar_ms
+        self._most_failures = most_failures
 
     def __call__(self) -> CandlesUpdated:
         done = _Round()
@@ -89,7 +89,7 @@ class UpdateCandles:
                 done.refused[name] = str(error)
             except VenueError as error:
                 done.failures.append(error)
-                if len(done.failures) == _MOST_FAILURES:
+                if len(done.failures) == self._most_failures:
                     return
 
     def _start_ms(self, name: Symbol, end_ms: int) -> int:

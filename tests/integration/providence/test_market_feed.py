@@ -40,7 +40,7 @@ def read_all(feed):
 
 
 def feed_from(redis, ids=None):
-    feed = MarketFeed(redis, block_seconds=0.05)
+    feed = MarketFeed(redis, block_seconds=0.05, most_entries=500)
     feed.seek(ids or {})
     return feed
 
@@ -98,13 +98,13 @@ def test_a_shard_that_never_read_begins_with_all_candles_and_the_newest_price(re
     redis.xadd("candles", candle(), id="10-0")
     for number in (20, 21, 22):
         redis.xadd("prices", price(str(number)), id=f"{number}-0")
-    feed = MarketFeed(redis, block_seconds=0.05)
+    feed = MarketFeed(redis, block_seconds=0.05, most_entries=500)
     feed.seek(feed.start_ids())
     assert [key(entry) for entry in read_all(feed)] == [("CandlesEntry", "10-0"), ("PricesEntry", "22-0")]
 
 
 def test_an_empty_redis_is_caught_up(redis):
-    feed = MarketFeed(redis, block_seconds=0.02)
+    feed = MarketFeed(redis, block_seconds=0.02, most_entries=500)
     feed.seek(feed.start_ids())
     assert feed.read().caught_up
 

@@ -46,6 +46,7 @@ def flow(tmp_path_factory):
         changes: dict[str, dict[str, Any]] = {
             "exchange": {"base_url": simulator.url},
             "schedule": SCHEDULE,
+            "freshness": {"max_decision_age_seconds": 1200},  # nobody decides here
             "providence": {"warmup_bars": 60},
         }
         with Stack(folder, changes) as stack:

@@ -17,6 +17,12 @@ def stack(tmp_path):
         yield running
 
 
+@pytest.fixture
+def quick_to_shrink(tmp_path):
+    with Stack(tmp_path, {"workers": {"autoscale_keepalive_seconds": 2}}) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def busy(tmp_path_factory):
     """One worker with the production's pool, for the tests that leave it as it was."""
@@ -39,8 +45,9 @@ def test_fifty_slow_calls_overlap(busy):
     worker.says("probe.slow_call ok", times=CALLS)
 
 
-def test_the_pool_grows_under_load_and_shrinks_after(stack):
-    worker = stack.worker("market,account", "--autoscale=20,4", AUTOSCALE_KEEPALIVE="2")
+def test_the_pool_grows_under_load_and_shrinks_after(quick_to_shrink):
+    stack = quick_to_shrink
+    worker = stack.worker("market,account", "--autoscale=20,4")
     with SlowServer(1.0) as server:
         for _ in range(60):
             stack.send("probe.slow_call", server.url)

@@ -11,6 +11,8 @@ from threet.domain.values import Unknown
 from threet_workers import autoscaler
 from threet_workers.autoscaler import BacklogAutoscaler
 
+SETTINGS = SimpleNamespace(workers=SimpleNamespace(autoscale_keepalive_seconds=30))
+
 
 @dataclass
 class FakePool:
@@ -52,7 +54,7 @@ class Scaler(BacklogAutoscaler):
 @pytest.fixture
 def world(monkeypatch):
     world = World()
-    monkeypatch.setattr(autoscaler, "current", lambda: SimpleNamespace(canaries=world))
+    monkeypatch.setattr(autoscaler, "current", lambda: SimpleNamespace(canaries=world, settings=SETTINGS))
     monkeypatch.setattr(autoscaler, "monotonic", lambda: world.now)
     return world
 
@@ -60,7 +62,7 @@ def world(monkeypatch):
 @pytest.fixture
 def scaler(world):
     queues = SimpleNamespace(app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from={"market": None}))))
-    made = Scaler(FakePool(), 100, 50, worker=queues, keepalive=30)
+    made = Scaler(FakePool(), 100, 50, worker=queues)
     made.world = world
     return made
 

@@ -13,12 +13,11 @@ from threet.application.publishing import PublishFailed
 from threet.application.update_candles import UpdateCandles, interval_ms
 from threet.domain.errors import VenueBusy, VenueRefused, VenueSilent
 
-WARMUP = 8
-HISTORY = WARMUP + WARMUP // 4 + 1
+HISTORY = 11
 
 
 def _update(market: FakeMarket, publisher: FakePublisher, symbols=(BTC,)) -> UpdateCandles:
-    return UpdateCandles(FakeProducts(list(symbols)), market, publisher, FakeClock(), interval="1m", warmup_bars=WARMUP)
+    return UpdateCandles(FakeProducts(list(symbols)), market, publisher, FakeClock(), interval="1m", history_bars=HISTORY, most_failures=2)
 
 
 def test_the_first_sight_of_a_symbol_brings_its_whole_warm_up():

@@ -1,4 +1,4 @@
-"""The one way to a Redis client: finite timeouts, and one new attempt where a kept connection was dropped."""
+"""The one way to a Redis client: finite timeouts, and a new attempt where a kept connection was dropped."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from threet.settings import Secrets, Settings
 def make_redis(settings: Settings, secrets: Secrets) -> Redis:
     """A client that answers in text. It connects at its first command, not here.
 
-    Each command ends within about twice ``redis.socket_timeout_seconds``. A dropped connection is opened again once, without
-    waiting; a timeout is never tried again, for nobody knows whether the command was done.
+    Each command ends within about twice ``redis.socket_timeout_seconds``. A dropped connection is opened again, without
+    waiting, ``redis.reconnect_attempts`` times; a timeout is never tried again, for nobody knows whether the command was done.
     """
     seconds = settings.redis.socket_timeout_seconds
     return Redis.from_url(
@@ -24,5 +24,5 @@ def make_redis(settings: Settings, secrets: Secrets) -> Redis:
         socket_timeout=seconds,
         socket_connect_timeout=seconds,
         socket_keepalive=True,
-        retry=Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        retry=Retry(NoBackoff(), settings.redis.reconnect_attempts, supported_errors=(RedisConnectionError,)),
     )

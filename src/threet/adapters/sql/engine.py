@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from threet.adapters.sql.transactions import WRITES
+from threet.adapters.sql.transactions import RETRIES, WRITES
 from threet.settings import Secrets, Settings
 
 
@@ -41,7 +41,8 @@ def _sqlite(url: URL, settings: Settings) -> Engine:
 def _mariadb(url: URL, settings: Settings) -> Engine:
     database = settings.database
     statement = database.statement_timeout_seconds
-    # The server gives up first, so that a time-out is an answer and not a lost connection.
+    # The server gives up first, so that a time-out is an answer and not a lost connection; the answer may take as long as a connection.
+    silence = statement + database.connect_timeout_seconds
     session = (
         f"SET SESSION time_zone = '+00:00', max_statement_time = {statement:g}, "
         f"innodb_lock_wait_timeout = {max(1, int(statement))}, sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE'"
@@ -54,12 +55,13 @@ def _mariadb(url: URL, settings: Settings) -> Engine:
         pool_timeout=statement,
         pool_recycle=int(database.pool_recycle_seconds),
         pool_pre_ping=True,
+        execution_options={RETRIES: database.write_retries},
         connect_args={
             "charset": "utf8mb4",
             "collation": "utf8mb4_bin",
             "connect_timeout": max(1, int(database.connect_timeout_seconds)),
-            "read_timeout": statement + 2,
-            "write_timeout": statement + 2,
+            "read_timeout": silence,
+            "write_timeout": silence,
             "init_command": session,
         },
     )

@@ -15,8 +15,10 @@ T = TypeVar("T")
 WRITES = "threet_writes"
 """Execution option of a connection whose transaction will write: SQLite takes the write lock at BEGIN, so that no update is lost."""
 
-_DEADLOCK = 1213
-_ATTEMPTS = 4
+RETRIES = "threet_write_retries"
+"""Execution option of an engine: ``database.write_retries``."""
+
+_DEADLOCK = 1213  # MariaDB's number of the error
 _sqlite_writer = threading.Lock()
 
 
@@ -35,7 +37,7 @@ def write(engine: Engine, work: Callable[[Connection], T]) -> T:
     if engine.dialect.name == "sqlite":
         with _sqlite_writer:  # two greenlets of one process would lock each other out until the time-out
             return _once(engine, work)
-    for _ in range(_ATTEMPTS - 1):
+    for _ in range(engine.get_execution_options()[RETRIES]):
         try:
             return _once(engine, work)
         except OperationalError as error:

@@ -12,12 +12,9 @@ from requests.adapters import HTTPAdapter
 
 from threet.settings import Settings
 
-POOL_CONNECTIONS = 64
-"""Concurrent tasks of one worker that ask the venue at the same time keep their connections."""
-
-
 CONNECT_SECONDS = 1.0
-"""A signed request whose connection does not stand by then is not sent: a halt must not be overtaken by an order that waited for it."""
+"""The one second of I7, and so no tunable: a signed request whose connection does not stand by then is not sent, for a halt must not
+be overtaken by an order that waited for its connection."""
 
 
 class Transport(HTTPAdapter):
@@ -71,6 +68,8 @@ def make_client(settings: Settings, user_agent: str) -> BareHyperliquid:
         client.set_sandbox_mode(True)
     if exchange.base_url is not None:
         client.urls["api"] = {"public": exchange.base_url, "private": exchange.base_url}
+    # One host, and a connection for each task of a worker that may ask it at the same time.
+    transport = Transport(pool_connections=1, pool_maxsize=settings.workers.autoscale_max)
     for scheme in ("http://", "https://"):
-        client.session.mount(scheme, Transport(pool_connections=4, pool_maxsize=POOL_CONNECTIONS))
+        client.session.mount(scheme, transport)
     return client

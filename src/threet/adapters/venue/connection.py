@@ -25,7 +25,9 @@ class Connection:
         self.settings = settings
         self.clock = clock
         self.client = make_client(settings, user_agent)
-        self._limiter = Limiter(clock, exchange.requests_per_minute, float(exchange.signer_reserve_percent))
+        self._limiter = Limiter(
+            clock, exchange.requests_per_minute, float(exchange.signer_reserve_percent), exchange.requests_burst_seconds
+        )
 
     def info(self, request: dict[str, Any], weight: float) -> Any:
         """The answer to a reading request. Raises VenueError; asks once more where a kept connection turned out to be closed."""

@@ -6,20 +6,19 @@ import threading
 
 from threet.application.ports import Clock
 
-BURST_SECONDS = 15
-"""The bucket holds what flows in during so many seconds: no minute sees more than 1.25 times its share."""
-
 
 class Limiter:
     """Grants request weight at ``per_minute``. ``reserve_percent`` of the bucket is kept for urgent requests: orders and cancels.
 
+    The bucket holds what flows in during ``burst_seconds``: no minute sees more than its share and so much besides.
+
     It never waits: who is refused learns after how many seconds to ask again.
     """
 
-    def __init__(self, clock: Clock, per_minute: float, reserve_percent: float) -> None:
+    def __init__(self, clock: Clock, per_minute: float, reserve_percent: float, burst_seconds: float) -> None:
         self._clock = clock
         self._per_second = per_minute / 60
-        self._capacity = self._per_second * BURST_SECONDS
+        self._capacity = self._per_second * burst_seconds
         self._reserve = self._capacity * reserve_percent / 100
         self._level = self._capacity
         self._filled_at = clock.monotonic()
