@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.ports import HaltFile, Trading
-from threet.application.store import CycleStore, IntentRefused, Lease, OrderRecord
+from threet.application.store import AlreadySettled, CycleStore, IntentRefused, Lease, OrderRecord
 from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps
 from threet.domain.decision import Decision, PlannedOrder
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
@@ -18,12 +18,13 @@ from threet.domain.values import OrderState, Symbol, Unknown
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of one planned order in this cycle."""
+    """What became of one planned order in this cycle. ``overtaken``: another cycle has settled it meanwhile."""
 
     client_order_id: str
     symbol: Symbol
     state: OrderState | None
     text: str
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Stop(Exception):
     """Nothing more is sent in this cycle."""
 
 
+class Overtaken(Exception):
+    """This worker was stopped for longer than its order could live, and another cycle has settled it. What that one wrote stands."""
+
+
 class Executor:
     """The only place that sends orders."""
 
@@ -64,6 +69,9 @@ class Executor:
                 sent.append(self._one(planned, decision, lease, window, leverages, flatten_wanted))
             except Stop as stop:
                 sent.append(Sent(planned.client_order_id, planned.correction.symbol, None, f"not sent: {stop}"))
+                break
+            except Overtaken as settled:
+                sent.append(Sent(planned.client_order_id, planned.correction.symbol, None, f"overtaken: {settled}", overtaken=True))
                 break
         return sent
 
@@ -120,15 +128,18 @@ class Executor:
 
     def _outcome(self, record: OrderRecord, state: OrderState, answer: OrderAnswer | None, text: str, settled_at: datetime | None) -> None:
         """What the venue answered is provisional: a fill it reports is ACCEPTED here until settlement has seen the fills."""
-        self._store.record_outcome(
-            record.client_order_id,
-            state,
-            exchange_order_id=None if answer is None else answer.exchange_order_id,
-            filled_contracts=Decimal(0) if answer is None else answer.filled_contracts,
-            average_price=None if answer is None else answer.average_price,
-            text=text,
-            settled_at=settled_at,
-        )
+        try:
+            self._store.record_outcome(
+                record.client_order_id,
+                state,
+                exchange_order_id=None if answer is None else answer.exchange_order_id,
+                filled_contracts=Decimal(0) if answer is None else answer.filled_contracts,
+                average_price=None if answer is None else answer.average_price,
+                text=text,
+                settled_at=settled_at,
+            )
+        except AlreadySettled as settled:
+            raise Overtaken(f"{settled} ({text})") from settled
 
 
 def cap_check(planned: PlannedOrder, decision: Decision) -> Callable[[Sequence[OrderRecord]], None]:

@@ -37,7 +37,7 @@ class CycleTerms:
 
 @dataclass(frozen=True, slots=True)
 class CycleResult:
-    """``status``: traded, idle, held, blocked, or busy where another cycle holds the lease."""
+    """``status``: traded, idle, held, blocked, busy where another cycle holds the lease, or overtaken where one settled its order."""
 
     status: str
     reason: str
@@ -116,11 +116,15 @@ class ReconcileCycle:
         lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
         window = Window(venue_clock.now, lease_end, self._terms.order_expires, self._terms.lease_margin)
         sent = self._executor.execute(decision, lease, window, _leverages(inputs), flatten_wanted=inputs.flatten_reason is not None)
+        for one in sent:
+            level = logging.WARNING if one.overtaken else logging.INFO
+            log.log(level, "order %s %s: %s", one.client_order_id, one.symbol, f"{one.state} {one.text}" if one.state else one.text)
+        overtaken = next((one.text for one in sent if one.overtaken), None)
+        if overtaken is not None:
+            return CycleResult("overtaken", overtaken, lease.token, sent, len(self._store.unsettled_orders()))
         unresolved = len(settlement.open_orders)
         if sent:
             unresolved = len(self._settler.settle(venue_clock.now(), self._clock.now()).open_orders)
-        for one in sent:
-            log.info("order %s %s: %s %s", one.client_order_id, one.symbol, one.state or "not sent", one.text)
         status, reason = _status(decision)
         return CycleResult(status, reason, lease.token, sent, unresolved)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,10 +10,12 @@ from decimal import Decimal
 
 from threet.application.facts import Fill, OrderAnswer
 from threet.application.ports import AccountData
-from threet.application.store import CycleStore, OrderRecord
+from threet.application.store import AlreadySettled, CycleStore, OrderRecord
 from threet.domain.errors import VenueError
 from threet.domain.symbol_state import SymbolState, after_liquidation
 from threet.domain.values import OrderState, Unknown
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,8 @@ class Settler:
         problems: list[str] = []
         for order in unsettled:
             verdict = judge(order, self._look_up(order), _fills_of(order, fills), venue_now, self._expiry_margin)
-            self._record(order, verdict, venue_now)
-            if not verdict.state.is_final:
+            is_final = self._record(order, verdict, venue_now)
+            if not is_final:
                 open_orders.append(order)
                 problems.append(f"{order.symbol} {order.client_order_id}: {verdict.text}")
                 self._cancel_resting(order, verdict, venue_now, problems)
@@ -129,16 +132,22 @@ class Settler:
         except VenueError as error:
             return Unknown(str(error))
 
-    def _record(self, order: OrderRecord, verdict: Verdict, venue_now: datetime) -> None:
-        self._store.record_outcome(
-            order.client_order_id,
-            verdict.state,
-            exchange_order_id=verdict.exchange_order_id,
-            filled_contracts=verdict.filled_contracts,
-            average_price=verdict.average_price,
-            text=verdict.text,
-            settled_at=venue_now if verdict.state.is_final else None,
-        )
+    def _record(self, order: OrderRecord, verdict: Verdict, venue_now: datetime) -> bool:
+        """Whether the order has ended. Where another cycle was faster, what that one wrote stands."""
+        try:
+            self._store.record_outcome(
+                order.client_order_id,
+                verdict.state,
+                exchange_order_id=verdict.exchange_order_id,
+                filled_contracts=verdict.filled_contracts,
+                average_price=verdict.average_price,
+                text=verdict.text,
+                settled_at=venue_now if verdict.state.is_final else None,
+            )
+        except AlreadySettled as settled:
+            log.warning("%s; another cycle was faster than this one (%s)", settled, verdict.text)
+            return True
+        return verdict.state.is_final
 
     def _cancel_resting(self, order: OrderRecord, verdict: Verdict, venue_now: datetime, problems: list[str]) -> None:
         """Our orders are IOC and never rest; one that does is somebody's mistake and is reported until it is gone."""

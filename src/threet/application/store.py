@@ -97,6 +97,10 @@ class IntentRefused(Exception):
     """The transaction of an intent found that it must not be sent: halted, fenced off, over a cap, or already there."""
 
 
+class AlreadySettled(Exception):
+    """The order has ended otherwise: another cycle has settled it."""
+
+
 class CycleStore(Protocol):
     def now(self) -> datetime:
         """The database's clock, UTC."""
@@ -157,7 +161,7 @@ class CycleStore(Protocol):
         text: str,
         settled_at: datetime | None,
     ) -> None:
-        """A final state is never left again: raises ValueError on such a transition."""
+        """A final state is never left again: raises AlreadySettled on such a transition."""
         ...
 
     def save_fills(self, fills: Sequence[Fill], observed_at: datetime) -> list[Fill]:

@@ -10,16 +10,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from tests.integration.cycle.test_cycle import TradingThat, by_hand, until
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, Desk
 
 from threet.application.facts import Fill, OrderAnswer, OrderRequest
-from threet.application.settlement import Settler
-from threet.domain.errors import VenueRefused
+from threet.application.settlement import Settlement, Settler
+from threet.domain.errors import VenueRefused, VenueSilent
 from threet.domain.symbol_state import SymbolState
-from threet.domain.values import OrderState
+from threet.domain.values import OrderState, Symbol
 
 
 def liquidate_short(desk: Desk) -> None:
@@ -134,9 +133,8 @@ def test_a_fill_of_an_order_that_was_said_to_be_refused_locks_the_symbol(desk):
     assert desk.store.symbol_states()[BTC].locked
 
 
-def test_a_worker_that_was_stopped_before_its_send_and_revived_too_late_sends_nothing(desk):
+def test_a_worker_that_was_stopped_before_its_send_and_revived_too_late_sends_nothing(desk, caplog):
     """Stopped after the commit; meanwhile the order expired and another cycle settled it."""
-    desk.vote({BTC: 8})
     settled: list[OrderState] = []
 
     def stopped() -> None:
@@ -150,11 +148,40 @@ def test_a_worker_that_was_stopped_before_its_send_and_revived_too_late_sends_no
         )
         settled.append(desk.store.orders(1)[0].state)
 
-    with pytest.raises(ValueError, match="ended as NOT_EXECUTED"):
-        desk.cycle(trading=TradingThat(desk.trading, before=stopped))
+    desk.vote({BTC: 8, ETH: 8})
+    with caplog.at_level("INFO", "threet.application"):
+        result = desk.cycle(trading=TradingThat(desk.trading, before=stopped))
     assert settled == [OrderState.NOT_EXECUTED]
+    assert result.status == "overtaken"
+    assert result.reason.startswith("overtaken: order 0x")
+    assert "ended as NOT_EXECUTED, it cannot become REJECTED" in result.reason
+    assert [one.overtaken for one in result.sent] == [True]
+    assert [(line.levelname, line.exc_info) for line in caplog.records if "overtaken" in line.message] == [("WARNING", None)]
+    assert [one.state for one in desk.store.orders(5)] == [OrderState.NOT_EXECUTED]
     assert desk.orders_at_the_venue() == []
     assert desk.held(BTC) == 0
+
+
+def test_an_order_that_another_cycle_settles_while_this_one_looks_it_up_keeps_what_that_one_wrote(desk, caplog):
+    desk.vote({BTC: 8})
+    desk.simulator.fault("http_500", count=1, match={"path": "exchange", "type": "order"})
+    desk.cycle()
+    assert desk.store.orders(1)[0].state is OrderState.UNKNOWN
+    pass_venue_time(desk, 2.5)
+
+    def settle(account: Any) -> Settlement:
+        settler = Settler(desk.store, account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60))
+        return settler.settle(desk.market.exchange_time(), desk.clock.now())
+
+    def overtaken(client_order_id: str, name: Symbol) -> OrderAnswer:
+        settle(desk.account)
+        raise VenueSilent("no answer")
+
+    with caplog.at_level("WARNING", "threet.application"):
+        settlement = settle(Changed(desk.account, order=overtaken))
+    assert (settlement.settled, settlement.open_orders, settlement.problems) == (1, [], [])
+    assert desk.store.orders(1)[0].state is OrderState.NOT_EXECUTED
+    assert [line.exc_info for line in caplog.records if "another cycle was faster" in line.message] == [None]
 
 
 def test_a_leverage_above_the_venues_own_limit_does_not_keep_a_symbol_from_trading(desk):

@@ -13,7 +13,7 @@ from tests.integration.sql.facts import BTC, ETH, NOON, order, seconds
 
 from threet.adapters.sql import SqlCycleStore
 from threet.adapters.sql.tables import leases
-from threet.application.store import IntentRefused, Lease, OrderRecord
+from threet.application.store import AlreadySettled, IntentRefused, Lease, OrderRecord
 from threet.domain.values import OrderState, Side, Symbol
 
 FINAL = [state for state in OrderState if state.is_final]
@@ -159,7 +159,7 @@ def test_a_final_state_is_never_left(store: SqlCycleStore, lease: Lease, final: 
     outcome(store, 1, final, settled_at=NOON)
     for other in OrderState:
         if other is not final:
-            with pytest.raises(ValueError, match="cannot become"):
+            with pytest.raises(AlreadySettled, match="cannot become"):
                 outcome(store, 1, other)
     assert [one.state for one in store.orders(1)] == [final]
 

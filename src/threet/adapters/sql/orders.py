@@ -14,7 +14,7 @@ from threet.adapters.sql.leases import ensure_current
 from threet.adapters.sql.state import read_control
 from threet.adapters.sql.tables import orders
 from threet.adapters.sql.transactions import read, write
-from threet.application.store import IntentRefused, Lease, OrderRecord
+from threet.application.store import AlreadySettled, IntentRefused, Lease, OrderRecord
 from threet.domain.values import OrderState, Side, Symbol
 
 _OPEN_STATES = [state.value for state in OrderState if not state.is_final]
@@ -83,7 +83,7 @@ class OrderRows:
         text: str,
         settled_at: datetime | None,
     ) -> None:
-        """Raises LookupError for an order that is not there, ValueError for a step that the life of an order does not have."""
+        """Raises LookupError for an order that is not there, AlreadySettled for one that ended otherwise, ValueError for a step back."""
         outcome = {
             "state": state.value,
             "exchange_order_id": exchange_order_id,
@@ -119,6 +119,6 @@ def _ensure_not_halted(connection: Connection, order: OrderRecord) -> None:
 
 def _ensure_step(client_order_id: str, old: OrderState, new: OrderState) -> None:
     if old.is_final and new is not old:
-        raise ValueError(f"order {client_order_id} ended as {old}, it cannot become {new}")
+        raise AlreadySettled(f"order {client_order_id} ended as {old}, it cannot become {new}")
     if new is OrderState.INTENT and old is not OrderState.INTENT:
         raise ValueError(f"order {client_order_id} is {old}, it cannot become an intent again")
