@@ -14,6 +14,7 @@ from threet.settings.kinds import (
     Factor,
     Folder,
     HttpUrl,
+    IpAddress,
     Name,
     Percent,
     Port,
@@ -126,6 +127,7 @@ class TelemetrySettings(Section):
     otlp_endpoint: HttpUrl | None
     otlp_timeout_seconds: Seconds
     otlp_queue_spans: Count
+    metrics_address: IpAddress
     metrics_port: Port | None
 
 
