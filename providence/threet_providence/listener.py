@@ -12,19 +12,29 @@ from threet_providence.messages import Message
 from threet_providence.outages import Outage
 
 log = logging.getLogger("providence.listener")
-_RETRY_SECONDS = 1.0
-_PUT_SECONDS = 0.5
 
 
 class PriceListener:
-    """``ids`` are the last entries consumed, None for a shard that never read. Reads nothing before ``may_begin``."""
+    """``ids`` are the last entries consumed, None for a shard that never read. Reads nothing before ``may_begin``.
 
-    def __init__(self, feed: MarketFeed, inbox: Queue[Message], ids: Mapping[str, str] | None, may_begin: Event, stop: Event) -> None:
+    ``poll_seconds``: how soon it notices ``stop``, and tries a Redis again that is away.
+    """
+
+    def __init__(
+        self,
+        feed: MarketFeed,
+        inbox: Queue[Message],
+        ids: Mapping[str, str] | None,
+        may_begin: Event,
+        stop: Event,
+        poll_seconds: float,
+    ) -> None:
         self._feed, self._inbox, self._ids, self._may_begin, self._stop = feed, inbox, ids, may_begin, stop
+        self._poll = poll_seconds
         self._outage = Outage(log, "redis")
 
     def run(self) -> None:
-        while not self._stop.is_set() and not self._may_begin.wait(_PUT_SECONDS):
+        while not self._stop.is_set() and not self._may_begin.wait(self._poll):
             pass
         seeking = True
         while not self._stop.is_set():
@@ -35,7 +45,7 @@ class PriceListener:
                 batch = self._feed.read()
             except FeedAway as error:
                 self._outage.began(str(error))
-                self._stop.wait(_RETRY_SECONDS)
+                self._stop.wait(self._poll)
                 continue
             self._outage.ended()
             if batch.entries or batch.caught_up:
@@ -45,7 +55,7 @@ class PriceListener:
         """Waits for a place in the inbox: what is not handed over was not consumed, and is read again after a restart."""
         while not self._stop.is_set():
             try:
-                self._inbox.put(batch, timeout=_PUT_SECONDS)
+                self._inbox.put(batch, timeout=self._poll)
             except Full:
                 continue
             return

@@ -32,8 +32,9 @@ class StrategyLoop:
         ages: CandleAges,
         interval: str,
         on_votes: Callable[[], None],
+        inbox_messages: int,
     ) -> None:
-        self.inbox: Queue[Message] = Queue(maxsize=64)
+        self.inbox: Queue[Message] = Queue(maxsize=inbox_messages)
         self._engine, self._journal, self._ids, self._ages, self._interval = engine, journal, dict(ids), ages, interval
         self._on_votes = on_votes
         self._caught_up = False

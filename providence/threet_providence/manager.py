@@ -25,9 +25,6 @@ from threet_providence.summary import Summary
 from threet_providence.writer import SnapshotWriter
 
 log = logging.getLogger("providence")
-_SIGNALS_SECONDS = 0.5  # how soon a signal is acted upon
-_JOIN_SECONDS = 3.0
-_WRITER_JOIN_SECONDS = 20.0  # a round of many files on a busy disk; what stops us must wait longer than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,7 @@ class Manager:
         crew.start("publisher", parts.publisher.run)
         crew.start("snapshot-writer", parts.writer.run)
         crew.start("price-listener", parts.listener.run)
-        while not self.stop.wait(_SIGNALS_SECONDS):
+        while not self.stop.wait(self._settings.providence.poll_seconds):
             pass
         if crew.failure is not None:
             log.critical("stopping, since %s", crew.failure)
@@ -80,15 +77,17 @@ class Manager:
     def _end(self, parts: _Parts, crew: Crew) -> int:
         """What was read is finished, then a last round of snapshots and a last publication."""
         parts.publisher.wake.set()
-        waits = {"price-listener": _JOIN_SECONDS, "publisher": _JOIN_SECONDS, "snapshot-writer": _WRITER_JOIN_SECONDS}
+        told = self._settings.providence
+        join = told.stop_timeout_seconds
+        waits = {"price-listener": join, "publisher": join, "snapshot-writer": told.last_snapshots_timeout_seconds}
         late = [name for name, seconds in waits.items() if not crew.join(name, seconds)]
         if "snapshot-writer" not in late:
             parts.writer.write_round()
         if "publisher" not in late:
             crew.start("last-publication", parts.publisher.once)
-            late += [] if crew.join("last-publication", _JOIN_SECONDS) else ["last-publication"]
+            late += [] if crew.join("last-publication", join) else ["last-publication"]
         parts.loop.inbox.put(Stop())
-        late += [] if crew.join("strategy-loop", _JOIN_SECONDS) else ["strategy-loop"]
+        late += [] if crew.join("strategy-loop", join) else ["strategy-loop"]
         parts.summary.tell()
         if late:
             log.warning("%s did not end in time; the journal holds everything", ", ".join(late))
@@ -104,11 +103,13 @@ class Manager:
         patience = 2 * self._settings.schedule.update_candles_seconds + self._settings.exchange.request_timeout_seconds
         ages = CandleAges(self._clock.monotonic, interval_ms(told.candle_interval), patience)
         journal = Journal(self._folders.root, shard, told.shards)
-        loop = StrategyLoop(engine, journal, found.ids, ages, told.candle_interval, wake.set)
-        writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop)
+        loop = StrategyLoop(engine, journal, found.ids, ages, told.candle_interval, wake.set, told.inbox_messages)
+        writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop, told.poll_seconds)
         services = self._services
         publisher = Publisher(
-            PublisherRules(shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds),
+            PublisherRules(
+                shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds, told.unpublished_runs
+            ),
             ShownAlive(services.publisher, SignsOfLife.from_environment()),
             services.products,
             lambda: services.report(f"providence-{shard}"),
@@ -123,8 +124,9 @@ class Manager:
         publisher.begin(found.quarantined)
         if not found.is_cold:
             publisher.products_known.set()
-        listener = PriceListener(services.feed, loop.inbox, None if found.is_cold else found.ids, publisher.products_known, self.stop)
-        return _Parts(loop, listener, writer, publisher, Summary(loop, engine, self._clock))
+        ids = None if found.is_cold else found.ids
+        listener = PriceListener(services.feed, loop.inbox, ids, publisher.products_known, self.stop, told.poll_seconds)
+        return _Parts(loop, listener, writer, publisher, Summary(loop, engine, self._clock, told.summary_interval_seconds))
 
 
 def tell(found: Resumption) -> None:

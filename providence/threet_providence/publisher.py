@@ -29,7 +29,6 @@ from threet_providence.outages import Outage
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
 
 log = logging.getLogger("providence.publisher")
-_MOST_WAITING = 5_000
 
 
 class RunsTable(Protocol):
@@ -62,6 +61,7 @@ class PublisherRules:
     seed: int
     publish_seconds: float
     products_seconds: float
+    most_waiting: int
 
 
 class Publisher:
@@ -196,14 +196,14 @@ class Publisher:
             log.warning("%d runs of the database are in no file of %s: ended there", retired, self._folders.root)
 
     def _keep_ended(self, image: RunImage) -> None:
-        if len(self._ended) < _MOST_WAITING:
+        if len(self._ended) < self._rules.most_waiting:
             self._ended[image.spec.id] = rows.ended_row(image, self._rules.shard)
         else:
             self._later.append(image.spec.id)
 
     def _take_later(self) -> None:
         """Ended runs that had no room, or that an earlier process could not show: read from ``ending/``, as many as there is room for."""
-        for _ in range(min(len(self._later), _MOST_WAITING - len(self._ended))):
+        for _ in range(min(len(self._later), self._rules.most_waiting - len(self._ended))):
             run_id = self._later.popleft()
             path = self._folders.ending / run_name(run_id)
             try:

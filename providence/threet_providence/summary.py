@@ -11,19 +11,18 @@ from threet.engine.engine import Engine
 from threet_providence.loop import StrategyLoop
 
 log = logging.getLogger("providence")
-_EVERY_SECONDS = 60.0
 
 
 class Summary:
     """Reads the engine's columns: in the strategy loop's thread, or when that has ended."""
 
-    def __init__(self, loop: StrategyLoop, engine: Engine, clock: Clock) -> None:
-        self._loop, self._engine, self._clock = loop, engine, clock
-        self._due = clock.monotonic() + _EVERY_SECONDS
+    def __init__(self, loop: StrategyLoop, engine: Engine, clock: Clock, every_seconds: float) -> None:
+        self._loop, self._engine, self._clock, self._every = loop, engine, clock, every_seconds
+        self._due = clock.monotonic() + every_seconds
 
     def tell_now_and_then(self) -> None:
         if self._clock.monotonic() >= self._due:
-            self._due += _EVERY_SECONDS
+            self._due += self._every
             self.tell()
 
     def tell(self) -> None:

@@ -15,16 +15,28 @@ from threet_providence.messages import Message, Round, RoundRequest
 from threet_providence.snapshots import to_bytes
 
 log = logging.getLogger("providence.writer")
-_ANSWER_SECONDS = 0.5
 
 
 class SnapshotWriter:
-    """``published`` receives the ids of ended runs whose row is committed: their files are archived."""
+    """``published`` receives the ids of ended runs whose row is committed: their files are archived.
 
-    def __init__(self, folders: Folders, shard: int, shards: int, inbox: Queue[Message], interval_seconds: float, stop: Event) -> None:
+    ``poll_seconds``: how soon it notices ``stop`` while the strategy loop does not answer.
+    """
+
+    def __init__(
+        self,
+        folders: Folders,
+        shard: int,
+        shards: int,
+        inbox: Queue[Message],
+        interval_seconds: float,
+        stop: Event,
+        poll_seconds: float,
+    ) -> None:
         self.published: SimpleQueue[str] = SimpleQueue()
         self._folders, self._shard, self._shards = folders, shard, shards
         self._inbox, self._interval, self._stop = inbox, interval_seconds, stop
+        self._poll = poll_seconds
         self._to_archive: set[str] = set()
 
     def run(self) -> None:
@@ -37,7 +49,7 @@ class SnapshotWriter:
         self._inbox.put(request)
         while True:
             try:
-                self.write(request.answer.result(timeout=_ANSWER_SECONDS))
+                self.write(request.answer.result(timeout=self._poll))
                 return
             except AnswerLate:
                 if self._stop.is_set() and not request.answer.done():

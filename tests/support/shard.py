@@ -50,8 +50,9 @@ class Shard:
         self.seconds = 0.0
         ages = CandleAges(lambda: self.seconds, MINUTE_MS, patience_seconds=10)
         self.votes_told = 0
-        self.loop = StrategyLoop(self.engine, self.journal, self.found.ids, ages, "1m", self._told)
-        self.writer = SnapshotWriter(self.folders, 0, 1, Queue(), 1.0, None)  # type: ignore[arg-type]  # its thread is not started
+        self.loop = StrategyLoop(self.engine, self.journal, self.found.ids, ages, "1m", self._told, inbox_messages=64)
+        # Its thread is not started.
+        self.writer = SnapshotWriter(self.folders, 0, 1, Queue(), 1.0, None, poll_seconds=0.5)  # type: ignore[arg-type]
         self.loop.begin(self.found.to_save)
         self.loop.take(ProductsRead(tuple(symbols)))
 

@@ -23,10 +23,11 @@ from threet.application.ports import Clock, ObserverSequences
 from threet.domain.values import Known, Symbol, Unknown, symbol
 from threet.settings import ObserverNodeSettings, Settings
 
+# What is longer is no report: hundreds of positions fit many times over.
 MAX_REPORT_BYTES = 1_000_000
 # Counted before parsing: brackets nested deeply enough end the whole process in the parser, where no except can help.
 MAX_REPORT_BRACKETS = 100
-MAX_SEQUENCE = 2**63 - 1
+MAX_SEQUENCE = 2**63 - 1  # of the database's column
 
 _DECIMAL = re.compile(r"^-?\d{1,30}(\.\d{1,30})?$")
 

@@ -16,8 +16,6 @@ from threet.settings import Secrets, Settings, SettingsError, default_config_pat
 
 T = TypeVar("T")
 
-_LOOK_SECONDS = 1.0
-
 
 @click.command()
 @settings_options
@@ -85,9 +83,9 @@ def adopt(config: Path | None, secrets: Path | None) -> None:
 
 @click.command()
 @settings_options
-@click.option("--timeout", "timeout_seconds", default=120.0, show_default=True, help="Seconds to wait until all is closed.")
+@click.option("--timeout", "timeout_seconds", type=float, help="Seconds to wait until all is closed (else cli.flatten_wait_seconds).")
 @click.argument("reason", nargs=-1)
-def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float, reason: tuple[str, ...]) -> None:
+def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float | None, reason: tuple[str, ...]) -> None:
     """Close everything through the cycle, and stay closed until `3t resume`. Waits until the account is flat or says why it is not."""
     settings, secret_values = read_settings(config, secrets)
     from threet.bootstrap import build_cli_services
@@ -95,7 +93,7 @@ def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float, r
     services = build_cli_services(settings, secret_values)
     _or_fail(lambda: services.controls.flatten(_who(), " ".join(reason) or "no reason given"), "not flattening")
     click.echo("halted, and every position is to be closed by the coming cycles (reduce-only; only where the sources agree)")
-    _wait_until_flat(settings, secret_values, timeout_seconds)
+    _wait_until_flat(settings, secret_values, settings.cli.flatten_wait_seconds if timeout_seconds is None else timeout_seconds)
 
 
 def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds: float) -> None:
@@ -114,7 +112,7 @@ def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds
             return
         if time.monotonic() >= end:
             raise click.ClickException(f"not flat after {timeout_seconds:g} s; it goes on in the background. {state.line}")
-        time.sleep(_LOOK_SECONDS)
+        time.sleep(settings.cli.refresh_seconds)
 
 
 def _or_fail(action: Callable[[], T], consequence: str) -> T:

@@ -31,8 +31,6 @@ from threet.settings import (
 )
 
 VENUES = {"live": "https://api.hyperliquid.xyz", "testnet": "https://api.hyperliquid-testnet.xyz"}
-PATIENCE = 0.9
-"""Of the reader's time-out: a node that has nothing says so before its caller gives up."""
 
 log = logging.getLogger("threet.observer")
 
@@ -71,10 +69,11 @@ async def serve(settings: Settings, signer: Signer, sequence: SequenceFile, host
     timeout = aiohttp.ClientTimeout(total=min(exchange.request_timeout_seconds, observers.request_timeout_seconds))
     headers = {"User-Agent": f"3t-observer-{signer.name}"}
     async with aiohttp.ClientSession(timeout=timeout, headers=headers, connector=aiohttp.TCPConnector(limit=1)) as session:
-        reader = Reader(session, exchange.base_url or VENUES[exchange.mode], signer.account, observers.interval_seconds)
-        runner = web.AppRunner(make_app(reader, signer, sequence, observers.request_timeout_seconds * PATIENCE), access_log=None)
+        venue = exchange.base_url or VENUES[exchange.mode]
+        reader = Reader(session, venue, signer.account, observers.interval_seconds, observers.sub_accounts_refresh_seconds)
+        runner = web.AppRunner(make_app(reader, signer, sequence, observers.answer_timeout_seconds), access_log=None)
         await runner.setup()
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1)
+        site = web.TCPSite(runner, host, port, shutdown_timeout=observers.answer_timeout_seconds)
         try:
             await site.start()
             sys.stdout.write(f"observer {signer.name} ready http://{host}:{runner.addresses[0][1]}\n")

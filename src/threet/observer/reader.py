@@ -14,17 +14,20 @@ import aiohttp
 from threet.observer.report import Reading
 from threet.observer.view import AccountView, Unreadable, account_view, mark_prices, sub_account_addresses, summed
 
-MAX_ANSWER_BYTES = 4_000_000
-SUB_ACCOUNTS_EVERY = 10
-"""The list of sub-accounts is read again after so many readings (it weighs ten times what an account does); they are read each time."""
+MAX_ANSWER_BYTES = 4_000_000  # some ten times the largest that the venue has: what is longer is no answer
 
 log = logging.getLogger(__name__)
 
 
 class Reader:
-    """Reads ``account`` at ``base_url``. Not for use by more than one event loop."""
+    """Reads ``account`` at ``base_url``. Not for use by more than one event loop.
 
-    def __init__(self, session: aiohttp.ClientSession, base_url: str, account: str, interval_seconds: float) -> None:
+    The list of sub-accounts weighs ten times what an account does: it is read again after ``refresh_seconds``; they are read each time.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, base_url: str, account: str, interval_seconds: float, refresh_seconds: float
+    ) -> None:
         self._session = session
         self._url = base_url.rstrip("/") + "/info"
         self._account = account
@@ -33,7 +36,8 @@ class Reader:
         self._latest: Reading | None = None
         self._latest_at = float("-inf")
         self._sub_accounts: tuple[str, ...] | None = None
-        self._readings_of_list = 0
+        self._refresh = refresh_seconds
+        self._listed_at = float("-inf")
         self.last_error: str | None = None
 
     @property
@@ -58,7 +62,7 @@ class Reader:
                     await self._renew()
             except Unreadable:
                 pass
-            await asyncio.sleep(max(0.05, self._interval - (time.monotonic() - started)))
+            await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - started)))
 
     async def _renew(self) -> Reading:
         started = time.monotonic()
@@ -94,10 +98,10 @@ class Reader:
             return False, []
 
     async def _addresses(self) -> tuple[str, ...]:
-        if self._sub_accounts is None or self._readings_of_list >= SUB_ACCOUNTS_EVERY:
+        started = time.monotonic()
+        if self._sub_accounts is None or started - self._listed_at >= self._refresh:
             self._sub_accounts = sub_account_addresses(await self._info({"type": "subAccounts", "user": self._account}))
-            self._readings_of_list = 0
-        self._readings_of_list += 1
+            self._listed_at = started
         return self._sub_accounts
 
     async def _info(self, request: dict[str, str]) -> Any:

@@ -20,8 +20,12 @@ from threet.domain.values import Position, symbol
 
 BTC = symbol("BTC/USDC:USDC")
 ACCOUNT = "0x2b6C95016B295dB8AC4ccbB688cc774d9CCcCF80"
-NOBODY = {"redis.url": "redis://127.0.0.1:9/0", "redis.socket_timeout_seconds": 0.2, "state.folder": "state"} | {
-    f"observers.nodes.{n}.url": f"http://127.0.0.1:{n + 2}" for n in range(3)
+NOBODY = {
+    "redis.url": "redis://127.0.0.1:9/0",
+    "redis.socket_timeout_seconds": 0.2,
+    "providence.poll_seconds": 0.1,
+    "state.folder": "state",
+    **{f"observers.nodes.{n}.url": f"http://127.0.0.1:{n + 2}" for n in range(3)},
 }
 
 

@@ -99,7 +99,7 @@ def sequences() -> MemorySequences:
 
 @pytest.fixture
 def reader(node: Node, sequences: MemorySequences, tmp_path: Path) -> HttpObserver:
-    settings = load_settings(write_config(tmp_path, {"observers": {"request_timeout_seconds": 0.5}}))
+    settings = load_settings(write_config(tmp_path, {"observers": {"request_timeout_seconds": 0.5, "answer_timeout_seconds": 0.4}}))
     entry = ObserverNodeSettings(name="a", url=node.url, public_key=public_key(SEEDS["a"]))
     return HttpObserver(entry, ACCOUNT, sequences, SystemClock(), settings)
 

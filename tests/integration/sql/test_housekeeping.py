@@ -124,3 +124,10 @@ def test_many_rows_go_in_bounded_batches(engine: Engine, retention: RetentionSet
     SqlCycleStore(engine).save_fills([fill(number, exchange_time=NOON) for number in range(1, 1202)], NOON)
     assert prune(engine, retention, JUST_PAST)["fills"] == 1201
     assert count(engine, fills) == 0
+
+
+def test_a_round_deletes_no_more_than_it_may_and_the_next_goes_on(engine: Engine, retention: RetentionSettings) -> None:
+    SqlCycleStore(engine).save_fills([fill(number, exchange_time=NOON) for number in range(1, 31)], NOON)
+    small = retention.model_copy(update={"batch_rows": 10, "round_rows": 25})
+    assert prune(engine, small, JUST_PAST)["fills"] == 25
+    assert prune(engine, small, JUST_PAST)["fills"] == 5

@@ -12,7 +12,6 @@ from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.facts import Product
 from threet.domain.values import Symbol
-from threet_providence import publisher as publisher_module
 from threet_providence.messages import ProductsRead, ViewRequest
 from threet_providence.publisher import Publisher, PublisherRules
 from threet_providence.quarantine import Quarantined
@@ -104,8 +103,13 @@ def reports():
 
 
 @pytest.fixture
-def publisher(shard, table, reports, check):
-    rules = PublisherRules(shard=0, shards=1, seed=5, publish_seconds=0.01, products_seconds=5.0)
+def most_waiting():
+    return 1000
+
+
+@pytest.fixture
+def publisher(shard, table, reports, check, most_waiting):
+    rules = PublisherRules(shard=0, shards=1, seed=5, publish_seconds=0.01, products_seconds=5.0, most_waiting=most_waiting)
     reporting, inbox, wake, stop = lambda: reports.append("here"), Inbox(shard), Event(), Event()
     return Publisher(rules, table, Named(A, B), reporting, check, shard.folders, Still(), inbox, SimpleQueue(), wake, stop)
 
@@ -158,8 +162,8 @@ def test_after_an_outage_the_latest_state_and_every_ended_run_is_shown(shard, pu
     assert len(active) == sum(told.active_runs for told in table.beats[-1].by_symbol.values())
 
 
-def test_more_ended_runs_than_may_wait_are_read_again_from_their_files(shard, publisher, table, entries, monkeypatch):
-    monkeypatch.setattr(publisher_module, "_MOST_WAITING", 3)
+@pytest.mark.parametrize("most_waiting", [3])
+def test_more_ended_runs_than_may_wait_are_read_again_from_their_files(shard, publisher, table, entries):
     shard.feed(entries[:20])
     publisher.once()
     for entry in entries[20:]:
@@ -173,8 +177,8 @@ def test_more_ended_runs_than_may_wait_are_read_again_from_their_files(shard, pu
     assert shown_as_ended(table) == all_ended == confirmed(publisher)
 
 
-def test_an_ended_run_without_room_is_shown_when_its_file_is_written(shard, publisher, table, entries, monkeypatch):
-    monkeypatch.setattr(publisher_module, "_MOST_WAITING", 1)
+@pytest.mark.parametrize("most_waiting", [1])
+def test_an_ended_run_without_room_is_shown_when_its_file_is_written(shard, publisher, table, entries):
     for entry in entries:
         shard.feed([entry])
     all_ended = {image.spec.id for image in shard.loop._ended_for_files}

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, delete, exists, or_, select
 
-from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs
+from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs, services
 from threet.adapters.sql.transactions import write
 from threet.domain.values import OrderState
 from threet.settings.sections import RetentionSettings
 
-_BATCH_ROWS = 500
-_MAX_BATCHES = 40
 _OVER = ["ended", "quarantined"]
 _FINAL = [state.value for state in OrderState if state.is_final]
 
@@ -23,8 +22,8 @@ _Old = tuple[Column[Any], ColumnElement[bool]]
 
 
 def prune(engine: Engine, retention: RetentionSettings, now: datetime) -> dict[str, int]:
-    """Deletes at most 20,000 rows of each table and returns how many; what is left goes the next time."""
-    return {key.table.name: _delete(engine, key, old) for key, old in _what(retention, now)}
+    """Deletes at most ``round_rows`` of each table and returns how many; what is left goes the next time."""
+    return {key.table.name: _delete(engine, retention, key, old) for key, old in _what(retention, now)}
 
 
 def _what(retention: RetentionSettings, now: datetime) -> Iterator[_Old]:
@@ -38,6 +37,7 @@ def _what(retention: RetentionSettings, now: datetime) -> Iterator[_Old]:
     never_reached = orders.c.settled_at.is_(None) & (orders.c.created_at < settled_before)
     yield orders.c.id, orders.c.state.in_(_FINAL) & or_(orders.c.settled_at < settled_before, never_reached)
     yield fills.c.fill_id, _before(fills.c.exchange_time, now, retention.fills_days)
+    yield services.c.name, services.c.seen_at < now - timedelta(hours=retention.services_hours)
     ordered = exists().where(orders.c.cycle_id == decisions.c.cycle_id)
     yield decisions.c.cycle_id, _before(decisions.c.at, now, retention.decisions_days) & ~ordered
 
@@ -46,18 +46,19 @@ def _before(column: Column[Any], now: datetime, days: int) -> ColumnElement[bool
     return column < now - timedelta(days=days)
 
 
-def _delete(engine: Engine, key: Column[Any], old: ColumnElement[bool]) -> int:
+def _delete(engine: Engine, retention: RetentionSettings, key: Column[Any], old: ColumnElement[bool]) -> int:
     total = 0
-    for _ in range(_MAX_BATCHES):
-        deleted = write(engine, lambda connection: _delete_batch(connection, key, old))
+    while total < retention.round_rows:
+        rows = min(retention.batch_rows, retention.round_rows - total)
+        deleted = write(engine, partial(_delete_batch, key=key, old=old, rows=rows))
         total += deleted
-        if deleted < _BATCH_ROWS:
+        if deleted < rows:
             break
     return total
 
 
-def _delete_batch(connection: Connection, key: Column[Any], old: ColumnElement[bool]) -> int:
-    keys = list(connection.execute(select(key).where(old).limit(_BATCH_ROWS)).scalars())
+def _delete_batch(connection: Connection, key: Column[Any], old: ColumnElement[bool], rows: int) -> int:
+    keys = list(connection.execute(select(key).where(old).limit(rows)).scalars())
     if not keys:
         return 0
     if key.table is position_snapshots:

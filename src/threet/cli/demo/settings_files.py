@@ -36,6 +36,8 @@ _SHORT_SHOW: Mapping[str, Mapping[str, Any]] = {
         "max_observation_age_seconds": 15,
         "max_heartbeat_age_seconds": 60,
         "max_service_age_seconds": 60,
+        "max_canary_age_seconds": 15,
+        "max_decision_age_seconds": 17,
     },
     "observers": {"interval_seconds": 1, "request_timeout_seconds": 3},
     "providence": {

@@ -10,12 +10,6 @@ from threet.cli.status.picture import Picture, Problem, SymbolView
 from threet.domain.values import OrderState, Unknown
 from threet.settings import Settings
 
-_CYCLES_MISSED = 3
-"""So many intervals without a decision are a problem."""
-
-_LATE_SECONDS = 5.0
-_LEAST_FREE_MB = 50.0
-
 
 def find_problems(picture: Picture, settings: Settings) -> list[Problem]:
     """Everything that keeps the platform from trading as it should, what stops all first."""
@@ -49,7 +43,7 @@ def _halted(picture: Picture) -> Iterator[Problem]:
 def _disk(picture: Picture, settings: Settings) -> Iterator[Problem]:
     if isinstance(picture.free_disk_mb, Unknown):
         yield Problem(picture.free_disk_mb.reason, "state.folder in config.yml: it must exist and be readable")
-    elif picture.free_disk_mb < _LEAST_FREE_MB:
+    elif picture.free_disk_mb < settings.cli.least_free_disk_mb:
         yield Problem(
             f"the disk of {settings.state_folder} has {picture.free_disk_mb:.0f} MB left",
             "what cannot be written down is not traded: free some space; the parts go on by themselves",
@@ -70,11 +64,13 @@ def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
     views = () if isinstance(picture.services, Unknown) else picture.services
     agree = len({(view.config_hash, view.contract_version) for view in views if view.fresh}) <= 1
     for service in views:
+        if service.left:
+            continue
         if not service.fresh:
             limit = settings.freshness.max_service_age_seconds
             yield Problem(
-                f"{service.name} was last heard of {service.age_seconds:.0f} s ago (limit {limit:g} s)",
-                "look into its log and start it again; if it was removed for good, this goes with its row in `services`",
+                f"{service.name} was last heard of {service.age_seconds:.0f} s ago (limit {limit:g} s), and no other {service.role} runs",
+                "look into its log and start it again",
             )
         elif not service.same_config and not agree:
             yield Problem(
@@ -94,7 +90,7 @@ def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
 def _queues(picture: Picture, settings: Settings) -> Iterator[Problem]:
     if isinstance(picture.canary_ages, Unknown):
         return
-    limit = 2 * settings.schedule.canary_seconds + _LATE_SECONDS
+    limit = settings.freshness.max_canary_age_seconds
     for queue in ("market", "account", "reconcile"):
         age = picture.canary_ages.get(queue)
         waiting = "" if isinstance(picture.waiting, Unknown) else f"; {picture.waiting.get(queue, 0)} tasks wait"
@@ -155,7 +151,7 @@ def _cycle(picture: Picture, settings: Settings) -> Iterator[Problem]:
         yield Problem("no reconcile cycle has run yet", "it starts within one interval once beat and the reconcile worker run")
         return
     age = (picture.at - decision.at).total_seconds()
-    limit = _CYCLES_MISSED * settings.schedule.reconcile_positions_seconds + _LATE_SECONDS
+    limit = settings.freshness.max_decision_age_seconds
     if age > limit:
         yield Problem(f"the last cycle was {age:.0f} s ago (limit {limit:g} s)", "the reconcile worker or beat is away or stuck: see above")
     if decision.status == "blocked" and not decision.reason.startswith("halted"):

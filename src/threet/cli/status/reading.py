@@ -16,14 +16,15 @@ from threet.application.facts import AccountSnapshot, Price
 from threet.application.store import DecisionRecord
 from threet.bootstrap import CliServices
 from threet.cli.status.picture import Aged, ObserverView, Picture, ServiceView, SymbolView
+from threet.cli.status.services import view_services
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, Symbol, Unknown
-from threet.settings import CONTRACT_VERSION, ObserverNodeSettings, Settings
+from threet.settings import ObserverNodeSettings, Settings
+from threet.settings.sections import ObserversSettings
 
 T = TypeVar("T")
 
-_ORDERS_SHOWN = 8
-_OBSERVER_TIMEOUT_SECONDS = 2.0
+_MOST_BYTES = 2000  # of an observer's answer: the format has some hundred
 _QUEUES = ("market", "account", "reconcile")
 
 
@@ -48,16 +49,16 @@ class Reader:
             free_disk_mb=self._free_disk_mb(),
             halt_file=self._halt_file(),
             control=_from_database(store.control),
-            services=self._service_views(now),
+            services=self._service_views(),
             canary_ages=self._canary_ages(now),
             waiting=self._canaries.queue_lengths(_QUEUES),
-            observers=ask_observers(self._settings.observers.nodes),
+            observers=ask_observers(self._settings.observers),
             heartbeat_age=self._heartbeat_age(now),
             runs=_from_database(self._runs),
             account_value=Aged(snapshot.value.account_value, _age(now, snapshot.as_of)) if isinstance(snapshot, Known) else snapshot,
             symbols=self._symbols(now, snapshot, decision),
             unresolved=_from_database(store.unsettled_orders),
-            last_orders=_from_database(lambda: store.orders(_ORDERS_SHOWN)),
+            last_orders=_from_database(lambda: store.orders(self._settings.cli.orders_shown)),
             decision=decision,
         )
 
@@ -73,23 +74,9 @@ class Reader:
         except OSError as error:
             return Unknown(f"the halt file could not be looked for: {error}")
 
-    def _service_views(self, now: datetime) -> Sequence[ServiceView] | Unknown:
-        reports = _from_database(self._services.store.services)
-        if isinstance(reports, Unknown):
-            return reports
-        limit = self._settings.freshness.max_service_age_seconds
-        return [
-            ServiceView(
-                name=report.name,
-                age_seconds=_age(now, report.seen_at),
-                fresh=_age(now, report.seen_at) <= limit,
-                same_config=report.config_hash == self._settings.config_hash and report.contract_version == CONTRACT_VERSION,
-                config_hash=report.config_hash,
-                contract_version=report.contract_version,
-                build_id=report.build_id,
-            )
-            for report in sorted(reports, key=lambda report: report.name)
-        ]
+    def _service_views(self) -> Sequence[ServiceView] | Unknown:
+        store = self._services.store
+        return _from_database(lambda: view_services(store.services(), store.now(), self._settings))
 
     def _canary_ages(self, now: datetime) -> Mapping[str, float] | Unknown:
         runs = self._canaries.last_runs()
@@ -124,17 +111,17 @@ class Reader:
         ]
 
 
-def ask_observers(nodes: Sequence[ObserverNodeSettings]) -> list[ObserverView]:
+def ask_observers(told: ObserversSettings) -> list[ObserverView]:
     """Asks every node's /health side by side. Their reports are left to the cycle, whose sequence numbers must not be used up here."""
-    with ThreadPoolExecutor(max_workers=max(1, len(nodes))) as pool:
-        return list(pool.map(_ask_observer, nodes))
+    with ThreadPoolExecutor(max_workers=max(1, len(told.nodes))) as pool:
+        return list(pool.map(lambda node: _ask_observer(node, told.request_timeout_seconds), told.nodes))
 
 
-def _ask_observer(node: ObserverNodeSettings) -> ObserverView:
+def _ask_observer(node: ObserverNodeSettings, timeout_seconds: float) -> ObserverView:
     url = f"{node.url.rstrip('/')}/health"
     try:
-        with urllib.request.urlopen(url, timeout=_OBSERVER_TIMEOUT_SECONDS) as answer:
-            body = answer.read(2000).decode(errors="replace").strip()
+        with urllib.request.urlopen(url, timeout=timeout_seconds) as answer:
+            body = answer.read(_MOST_BYTES).decode(errors="replace").strip()
             return ObserverView(node.name, node.url, answer.status == 200, body)
     except (OSError, ValueError) as error:
         cause = getattr(error, "reason", error)  # what urllib has wrapped
