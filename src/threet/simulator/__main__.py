@@ -58,6 +58,8 @@ async def _stand_by(mode: str, host: str, port: int) -> int:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
+    sys.stdout.write(f"simulator stands by http://{host}:{runner.addresses[0][1]}\n")
+    sys.stdout.flush()
     await stop.wait()
     await runner.cleanup()
     return 0
