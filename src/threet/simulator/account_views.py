@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
+from threet.simulator import spot
 from threet.simulator.account import ZERO, Margin, Position, liquidation_price
 from threet.simulator.exchange import Exchange
 from threet.simulator.orders import Order, wire_order, wire_status
@@ -21,20 +23,52 @@ def clearinghouse_state(exchange: Exchange, user: str) -> dict[str, Any]:
     account = exchange.state.accounts.get(user) or Account(user)
     figures = exchange.margin(account)
     free = max(ZERO, figures.free - exchange.order_margin(account))
-    summary = {
+    cross = _cross(exchange, account, figures)
+    return {
+        "marginSummary": _summary(figures),
+        "crossMarginSummary": _summary(cross),
+        "crossMaintenanceMarginUsed": usd_text(cross.maintenance_used),
+        "withdrawable": usd_text(free),
+        "assetPositions": [_position(exchange, account, coin, held, figures) for coin, held in account.positions.items()],
+        "time": exchange.wall_ms(),
+    }
+
+
+def spot_state(exchange: Exchange, user: str) -> dict[str, Any]:
+    """Tokens; an address nobody has funded has none."""
+    return {"balances": spot.balances(exchange, exchange.state.accounts.get(user) or Account(user))}
+
+
+def _summary(figures: Margin) -> dict[str, str]:
+    return {
         "accountValue": usd_text(figures.account_value),
         "totalNtlPos": usd_text(figures.notional),
         "totalRawUsd": usd_text(figures.raw_usd),
         "totalMarginUsed": usd_text(figures.initial_used),
     }
-    return {
-        "marginSummary": summary,
-        "crossMarginSummary": dict(summary),
-        "crossMaintenanceMarginUsed": usd_text(figures.maintenance_used),
-        "withdrawable": usd_text(free),
-        "assetPositions": [_position(exchange, account, coin, held, figures) for coin, held in account.positions.items()],
-        "time": exchange.wall_ms(),
-    }
+
+
+def _cross(exchange: Exchange, account: Account, figures: Margin) -> Margin:
+    """The figures without the isolated positions and the margin that is set aside for them."""
+    for coin, held in account.positions.items():
+        leverage, cross = account.leverages.get(coin, (0, True))
+        if not cross:
+            value = abs(held.contracts * exchange.mark(coin))
+            margin = value / leverage
+            figures = Margin(
+                account_value=figures.account_value - margin,
+                unrealised=figures.unrealised - held.unrealised_usd(exchange.mark(coin)),
+                notional=figures.notional - value,
+                raw_usd=figures.raw_usd - margin + held.contracts * exchange.mark(coin),
+                initial_used=figures.initial_used - margin,
+                maintenance_used=figures.maintenance_used - value * exchange.spec(coin).maintenance_fraction,
+            )
+    return figures
+
+
+def _leverage(value: int, cross: bool, raw_usd: Decimal) -> dict[str, Any]:
+    """`rawUsd` is what an isolated position has beside its contracts: its margin less their signed value."""
+    return {"type": "cross", "value": value} if cross else {"type": "isolated", "value": value, "rawUsd": usd_text(raw_usd)}
 
 
 def _position(exchange: Exchange, account: Account, coin: str, held: Position, figures: Margin) -> dict[str, Any]:
@@ -48,7 +82,7 @@ def _position(exchange: Exchange, account: Account, coin: str, held: Position, f
     position = {
         "coin": coin,
         "szi": decimal_text(held.contracts),
-        "leverage": {"type": "cross" if cross else "isolated", "value": leverage},
+        "leverage": _leverage(leverage, cross, value / leverage - held.contracts * mark),
         "entryPx": usd_text(held.average_entry_price),
         "positionValue": usd_text(value),
         "unrealizedPnl": usd_text(unrealised),
@@ -159,7 +193,7 @@ def sub_accounts(exchange: Exchange, user: str) -> list[dict[str, Any]] | None:
             "subAccountUser": address,
             "master": user,
             "clearinghouseState": clearinghouse_state(exchange, address),
-            "spotState": {"balances": []},
+            "spotState": spot_state(exchange, address),
         }
         for number, address in enumerate(subs, start=1)
     ] or None

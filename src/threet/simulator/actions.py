@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from threet.simulator import placing
+from threet.simulator import placing, spot
 from threet.simulator.account import ZERO
 from threet.simulator.exchange import Exchange
 from threet.simulator.placing import BadRequest, Status
 from threet.simulator.signing import UnreadableSignature, recover_signer
 from threet.simulator.state import KEPT_NONCES, Account
+from threet.simulator.tokens import USDC
 from threet.simulator.wire import decimal_text, usd_text
 
 DAY_MS = 86_400_000
@@ -186,7 +187,7 @@ def _modify_each(exchange: Exchange, account: Account, modifies: list[Any] | lis
 def _update_leverage(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Answer:
     listing = exchange.market.by_asset(action["asset"])
     leverage = action["leverage"]
-    if listing is None:
+    if listing is None or listing.spec.is_spot:
         raise ActionRefused(f"Unknown asset. asset={action['asset']}")
     if not isinstance(leverage, int) or not 1 <= leverage <= listing.spec.max_leverage:
         raise ActionRefused("Invalid leverage value")
@@ -254,6 +255,17 @@ def _sub_account_transfer(exchange: Exchange, account: Account, action: Mapping[
     return _default()
 
 
+def _usd_class_transfer(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Answer:
+    amount, to_perp = placing.plain_number(action["amount"]), action["toPerp"]
+    if not isinstance(to_perp, bool):
+        raise BadRequest(f"toPerp: found {to_perp!r}, expected true or false")
+    there = spot.free(exchange, account, USDC) if to_perp else exchange.margin(account).free - exchange.order_margin(account)
+    if not 0 < amount <= there:
+        raise ActionRefused(f"Insufficient balance for transfer. Requested {decimal_text(amount)}.")
+    exchange.class_transfer(account.address, amount if to_perp else -amount)
+    return _default()
+
+
 def _free_amount(exchange: Exchange, account: Account, action: Mapping[str, Any]) -> Decimal:
     amount = placing.plain_number(action["amount"])
     if amount <= 0 or amount > exchange.margin(account).free - exchange.order_margin(account):
@@ -291,5 +303,6 @@ _ACTIONS: Mapping[str, Callable[[Exchange, Account, Mapping[str, Any]], Answer]]
     "approveAgent": _approve_agent,
     "withdraw3": _withdraw,
     "usdSend": _usd_send,
+    "usdClassTransfer": _usd_class_transfer,
     "subAccountTransfer": _sub_account_transfer,
 }

@@ -81,8 +81,8 @@ class Book:
     def _price(self, spec: CoinSpec, mark: Decimal, number: int, asks: bool, previous: Decimal | None) -> Decimal:
         away = (self.shape.half_spread_bps + number * self.shape.level_step_bps) * BASIS_POINT
         raw = mark * (1 + away if asks else 1 - away)
-        price = round_price(raw, spec.sz_decimals, ROUND_CEILING if asks else ROUND_FLOOR)
+        price = round_price(raw, spec.price_sz_decimals, ROUND_CEILING if asks else ROUND_FLOOR)
         if previous is not None and (price <= previous if asks else price >= previous):
-            tick = Decimal(1).scaleb(-price_decimals(previous, spec.sz_decimals))
+            tick = Decimal(1).scaleb(-price_decimals(previous, spec.price_sz_decimals))
             price = previous + tick if asks else previous - tick
         return price

@@ -8,12 +8,22 @@ from decimal import Decimal
 
 @dataclass(frozen=True, slots=True)
 class CoinSpec:
-    """What the venue lists about one perpetual."""
+    """What the venue lists about one perpetual, or one spot pair against USDC."""
 
     name: str
     sz_decimals: int
     max_leverage: int
     base_price: Decimal  # USD; the level around which a seeded market moves
+    token: str = ""  # what a spot pair trades; empty for a perpetual
+
+    @property
+    def is_spot(self) -> bool:
+        return bool(self.token)
+
+    @property
+    def price_sz_decimals(self) -> int:
+        """`sz_decimals` as the rule of prices counts them: a spot price may have eight decimals where a perpetual's has six."""
+        return self.sz_decimals - 2 if self.is_spot else self.sz_decimals
 
     @property
     def lot(self) -> Decimal:

@@ -101,6 +101,10 @@ class Control:
             "base_interval": self._venue.base_interval,
             "left_out": list(self._venue.left_out),
             "coins": coins,
+            "spot": [
+                {"name": name, "token": listing.spec.token, "sz_decimals": listing.spec.sz_decimals, "mark": str(exchange.mark(name))}
+                for name, listing in exchange.market.spot.items()
+            ],
         }
 
     def _add_account(self, body: dict[str, Any]) -> dict[str, Any]:
@@ -136,8 +140,10 @@ class Control:
             self._venue.set_price(body["coin"], usd_of(body["price"]))
         elif action == "list_coin":
             self._venue.list_coin(spec_for(str(body["coin"]), usd_of(body["price"])))
+        elif action == "list_spot":
+            self._venue.list_spot(str(body["token"]), usd_of(body["price"]))
         else:
-            raise ValueError(f"action: found {action!r}, expected pause, resume, set_speed, set_price or list_coin")
+            raise ValueError(f"action: found {action!r}, expected pause, resume, set_speed, set_price, list_coin or list_spot")
         self._venue.save_clock()
         return self._market()
 

@@ -15,6 +15,7 @@ from threet.simulator.journal import Journal
 from threet.simulator.market import HOUR_MS, Market
 from threet.simulator.orders import Order, to_record
 from threet.simulator.state import Account, State
+from threet.simulator.tokens import EMPTY, USDC, spot_fee
 from threet.simulator.wire import decimal_text, round_price, round_usd, usd_text
 
 DEFAULT_LEVERAGE = 20
@@ -51,7 +52,7 @@ class Exchange:
         return self.market.mark(coin, self.clock.now_ms())
 
     def spec(self, coin: str) -> CoinSpec:
-        return self.market.listings[coin].spec
+        return self.market.listing(coin).spec
 
     # Accounts
 
@@ -75,6 +76,13 @@ class Exchange:
             delta |= {"nonce": self.wall_ms(), "fee": "0.0"}
         self.transfer(address, usd, delta)
 
+    def class_transfer(self, address: str, usd: Decimal) -> None:
+        """Moves USDC between an account's spot side and its perpetuals: usd > 0 to the perpetuals."""
+        wall = self.wall_ms()
+        delta = {"type": "accountClassTransfer", "usdc": usd_text(abs(usd)), "toPerp": usd > 0}
+        entry = {"time": wall, "hash": _hash("transfer", self.state.seq + 1), "delta": delta}
+        self.journal.commit("class_transfer", address=address, usd=str(round_usd(usd)), entry=entry, wall_ms=wall)
+
     def leverage(self, account: Account, coin: str) -> int:
         """What the account has set, else 20 or the coin's maximum if that is less."""
         chosen = account.leverages.get(coin)
@@ -96,7 +104,7 @@ class Exchange:
         """USD that resting orders hold back."""
         held = ZERO
         for order in self.state.orders_of(account.address):
-            if not order.reduce_only and not order.waits_for_trigger:
+            if not order.reduce_only and not order.waits_for_trigger and not self.spec(order.coin).is_spot:
                 held += order.size * order.limit_px / self.leverage(account, order.coin)
         return held
 
@@ -113,6 +121,9 @@ class Exchange:
     def fill(self, order: Order, size: Decimal, price: Decimal, crossed: bool, builder_rate: Decimal = ZERO) -> Order:
         """Books a fill and returns what is left of the order (its state is the caller's to set)."""
         account = self.state.accounts[order.user]
+        if self.spec(order.coin).is_spot:
+            self._book_spot_fill(account, order, size, price, crossed, builder_rate)
+            return replace(order, size=order.size - size)
         extra: dict[str, Any] = {}
         if builder_rate > 0:
             extra["builderFee"] = usd_text(size * price * builder_rate)
@@ -154,6 +165,35 @@ class Exchange:
             **extra,
         }
         self.journal.commit("fill", address=account.address, fill=fill, market_ms=self.clock.now_ms())
+
+    def _book_spot_fill(self, account: Account, order: Order, size: Decimal, price: Decimal, crossed: bool, builder_rate: Decimal) -> None:
+        """A buyer pays the fee in the token, a seller in USDC; a builder is paid by sellers only."""
+        spec = self.spec(order.coin)
+        held = account.tokens.get(spec.token, EMPTY)
+        rate = self.fees.taker if crossed else self.fees.maker
+        fee = spot_fee(spec, order.is_buy, size, price, rate)
+        tid = self.state.last_tid + 1
+        fill = {
+            "coin": order.coin,
+            "px": decimal_text(price),
+            "sz": decimal_text(size),
+            "side": "B" if order.is_buy else "A",
+            "time": self.wall_ms(),
+            "startPosition": decimal_text(held.total),
+            "dir": "Buy" if order.is_buy else "Sell",
+            "closedPnl": "0.0" if order.is_buy else usd_text(size * price - held.cost_of(size)),
+            "hash": _hash("fill", tid),
+            "oid": order.oid,
+            "crossed": crossed,
+            "fee": decimal_text(fee),
+            "tid": tid,
+            "cloid": order.cloid,
+            "feeToken": spec.token if order.is_buy else USDC,
+            "twapId": None,
+        }
+        if builder_rate > 0 and not order.is_buy:
+            fill["builderFee"] = usd_text(size * price * builder_rate)
+        self.journal.commit("spot_fill", address=account.address, token=spec.token, fill=fill, market_ms=self.clock.now_ms())
 
     # What happens by itself
 
@@ -197,7 +237,8 @@ class Exchange:
 
     def _liquidate(self, account: Account) -> None:
         for order in self.state.orders_of(account.address):
-            self.finish(order, "liquidatedCanceled")
+            if not self.spec(order.coin).is_spot:
+                self.finish(order, "liquidatedCanceled")
         shape = self.book.shape
         worst = (shape.half_spread_bps + (shape.levels - 1) * shape.level_step_bps) * BASIS_POINT
         for coin, position in list(account.positions.items()):

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from threet.simulator import account_views as views
+from threet.simulator import spot
 from threet.simulator.exchange import Exchange
 from threet.simulator.market import HOUR_MS, Listing
 from threet.simulator.placing import BadRequest
@@ -14,17 +15,6 @@ from threet.simulator.wire import decimal_text
 
 MAX_FUNDING_ROWS = 500
 BOOK_LEVELS = 20  # as many as the venue shows
-
-_USDC = {
-    "name": "USDC",
-    "szDecimals": 8,
-    "weiDecimals": 8,
-    "index": 0,
-    "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
-    "isCanonical": True,
-    "evmContract": None,
-    "fullName": None,
-}
 
 Body = Mapping[str, Any]
 
@@ -106,13 +96,9 @@ def _all_mids(exchange: Exchange, body: Body) -> dict[str, str]:
     return {coin: context["midPx"] or context["markPx"] for coin, context in contexts}
 
 
-def _spot_meta(exchange: Exchange, body: Body) -> dict[str, Any]:
-    return {"universe": [], "tokens": [_USDC]}
-
-
 def _book(exchange: Exchange, body: Body) -> dict[str, Any] | None:
     """Carries market time: the venue's other public answers have no time at all."""
-    listing = exchange.market.listings.get(body["coin"])
+    listing = exchange.market.find(body["coin"])
     if listing is None:
         return None
     now = exchange.clock.now_ms()
@@ -124,7 +110,7 @@ def _book(exchange: Exchange, body: Body) -> dict[str, Any] | None:
 
 def _candles(exchange: Exchange, body: Body) -> list[dict[str, Any]] | None:
     request = body["req"]
-    if request["coin"] not in exchange.market.listings:
+    if exchange.market.find(request["coin"]) is None:
         return None
     now = exchange.clock.now_ms()
     start, end = int(request["startTime"]), int(request.get("endTime") or now)
@@ -148,15 +134,15 @@ _HANDLERS: Mapping[str, Callable[[Exchange, Body], Any]] = {
     "meta": _meta,
     "metaAndAssetCtxs": _meta_and_contexts,
     "allMids": _all_mids,
-    "spotMeta": _spot_meta,
-    "spotMetaAndAssetCtxs": lambda exchange, body: [_spot_meta(exchange, body), []],
+    "spotMeta": lambda exchange, body: spot.meta(exchange),
+    "spotMetaAndAssetCtxs": lambda exchange, body: [spot.meta(exchange), spot.contexts(exchange)],
     "perpDexs": lambda exchange, body: [None],
     "exchangeStatus": lambda exchange, body: {"specialStatuses": None, "time": exchange.wall_ms()},
     "l2Book": _book,
     "candleSnapshot": _candles,
     "fundingHistory": _funding_history,
     "clearinghouseState": lambda exchange, body: views.clearinghouse_state(exchange, _user(body)),
-    "spotClearinghouseState": lambda exchange, body: {"balances": []},
+    "spotClearinghouseState": lambda exchange, body: views.spot_state(exchange, _user(body)),
     "frontendOpenOrders": lambda exchange, body: views.open_orders(exchange, _user(body)),
     "openOrders": lambda exchange, body: views.brief_open_orders(exchange, _user(body)),
     "orderStatus": lambda exchange, body: views.order_status(exchange, _user(body), body["oid"]),

@@ -39,6 +39,7 @@ def _account(account: Account, marks: Mapping[str, Decimal] | None) -> dict[str,
             coin: {"contracts": str(held.contracts), "average_entry_price": str(held.average_entry_price), "cost": str(held.cost)}
             for coin, held in account.positions.items()
         },
+        "spot": {token: str(held.total) for token, held in account.tokens.items()},
         "fills": account.fill_count,
         "actions": account.action_count,
         "master": account.master,

@@ -17,6 +17,7 @@ from threet.simulator.replay import INTERVAL_MS
 from threet.simulator.wire import PERP_PRICE_DECIMALS, SIGNIFICANT_DIGITS, round_price
 
 MAX_CANDLES = 5000
+SPOT_ASSETS = 10_000  # the venue's number of its first spot pair
 HOUR_MS = 60 * MINUTE_MS
 DAY_MS = 24 * HOUR_MS
 _BASE_FUNDING = 0.0000125  # per hour: the venue's interest component, 0.01 % in eight hours
@@ -43,30 +44,46 @@ class Market:
 
     def __init__(self, history_start_ms: int) -> None:
         self.history_start_ms = history_start_ms
-        self.listings: dict[str, Listing] = {}
+        self.listings: dict[str, Listing] = {}  # perpetuals
+        self.spot: dict[str, Listing] = {}
 
     def add(self, spec: CoinSpec, source: BarSource) -> None:
         """Lists a coin behind the others: its asset number is its place. Raises ValueError if it is listed already."""
-        if spec.name in self.listings:
+        if self.find(spec.name) is not None:
             raise ValueError(f"coin: {spec.name} is listed already")
-        self.listings[spec.name] = Listing(spec, source)
+        (self.spot if spec.is_spot else self.listings)[spec.name] = Listing(spec, source)
+
+    def find(self, coin: str) -> Listing | None:
+        """The perpetual or spot pair of this name, None where there is none."""
+        return self.listings.get(coin) or self.spot.get(coin)
+
+    def listing(self, coin: str) -> Listing:
+        """The same. Raises KeyError where there is none."""
+        return self.spot[coin] if coin in self.spot else self.listings[coin]
+
+    def asset(self, coin: str) -> int:
+        """The coin's asset number: its place, from 10,000 on for spot pairs. Raises ValueError."""
+        return SPOT_ASSETS + list(self.spot).index(coin) if coin in self.spot else list(self.listings).index(coin)
 
     def by_asset(self, asset: object) -> Listing | None:
         """The listing with this asset number, None where there is none."""
-        if not isinstance(asset, int) or isinstance(asset, bool) or not 0 <= asset < len(self.listings):
+        if not isinstance(asset, int) or isinstance(asset, bool) or asset < 0:
             return None
-        return list(self.listings.values())[asset]
+        listings = list(self.listings.values())
+        if asset >= SPOT_ASSETS:
+            listings, asset = list(self.spot.values()), asset - SPOT_ASSETS
+        return listings[asset] if asset < len(listings) else None
 
     def mark(self, coin: str, at_ms: int) -> Decimal:
         """The mark price in USD. Raises KeyError for a coin that is not listed."""
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         if listing.last_mark is None or listing.last_mark[0] != at_ms:
             listing.last_mark = (at_ms, _tick(self._raw(listing, at_ms) * listing.factor(at_ms), listing.spec))
         return listing.last_mark[1]
 
     def extremes(self, coin: str, start_ms: int, end_ms: int) -> tuple[Decimal, Decimal]:
         """Lowest and highest mark between two market times, both included."""
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         step = listing.source.interval_ms
         first, last = start_ms // step, end_ms // step
         factor = listing.factor(end_ms)
@@ -81,14 +98,14 @@ class Market:
 
     def set_price(self, coin: str, price: Decimal, at_ms: int) -> float:
         """From now on the coin's prices are scaled so that its mark is `price`; returns the factor, to be saved."""
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         factor = float(price) / self._raw(listing, at_ms)
         self.restore_shift(coin, at_ms, factor)
         return factor
 
     def restore_shift(self, coin: str, at_ms: int, factor: float) -> None:
         """Puts a saved factor back."""
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         listing.shift_times_ms.append(at_ms)
         listing.shift_factors.append(factor)
         listing.last_mark = listing.last_day = None
@@ -98,7 +115,7 @@ class Market:
 
         An interval finer than the market's own, or one that it does not divide, gives none.
         """
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         step = listing.source.interval_ms
         width = INTERVAL_MS.get(interval, 0)
         if width < step or width % step:
@@ -116,7 +133,7 @@ class Market:
 
     def day(self, coin: str, now_ms: int) -> tuple[Decimal, Decimal]:
         """The mark a day ago and the day's volume in USD, as of the bar that forms now."""
-        listing = self.listings[coin]
+        listing = self.listing(coin)
         step = listing.source.interval_ms
         if listing.last_day is not None and listing.last_day[0] == now_ms // step:
             return listing.last_day[1:]
@@ -162,13 +179,13 @@ def _shift(rows: Rows, opens_ms: NDArray[np.int64], step: int, now_ms: int, list
 
 
 def _tick(price: float, spec: CoinSpec) -> Decimal:
-    return round_price(Decimal(repr(price)), spec.sz_decimals)
+    return round_price(Decimal(repr(price)), spec.price_sz_decimals)
 
 
 def _price_text(price: float, spec: CoinSpec) -> str:
     """As `decimal_text(_tick(price))`, an order of magnitude faster: a page of candles has 20,000 prices."""
     allowed = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(price))
-    return _plain(f"{price:.{max(0, min(PERP_PRICE_DECIMALS - spec.sz_decimals, allowed))}f}")
+    return _plain(f"{price:.{max(0, min(PERP_PRICE_DECIMALS - spec.price_sz_decimals, allowed))}f}")
 
 
 def _plain(text: str) -> str:

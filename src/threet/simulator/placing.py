@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from threet.simulator import spot
 from threet.simulator.account import ZERO
 from threet.simulator.book import Level
 from threet.simulator.exchange import Exchange
@@ -115,7 +116,7 @@ def execute(exchange: Exchange, order: Order, builder_rate: Decimal = ZERO) -> S
         average = (spent / done).quantize(Decimal("0.000001"))
         return {"filled": {"totalSz": decimal_text(done), "avgPx": decimal_text(average), **_identity(order)}}
     if order.tif == "Ioc":
-        return {"error": f"Order could not immediately match against any resting orders. asset={_asset(exchange, order)}"}
+        return {"error": f"Order could not immediately match against any resting orders. asset={exchange.market.asset(order.coin)}"}
     return {"resting": _identity(order)}
 
 
@@ -182,10 +183,12 @@ def _check(exchange: Exchange, account: Account, listing: Listing, wanted: Wante
         raise Refused("Order has zero size.", "rejected")
     if not is_valid_size(wanted.size, spec.sz_decimals):
         raise Refused("Order has invalid size.", "rejected")
-    if not is_valid_price(wanted.price, spec.sz_decimals):
+    if not is_valid_price(wanted.price, spec.price_sz_decimals):
         raise Refused("Price must be divisible by tick size.", "tickRejected")
-    if wanted.trigger_px is not None and not is_valid_price(wanted.trigger_px, spec.sz_decimals):
+    if wanted.trigger_px is not None and not is_valid_price(wanted.trigger_px, spec.price_sz_decimals):
         raise Refused("Price must be divisible by tick size.", "tickRejected")
+    if spec.is_spot and (wanted.reduce_only or wanted.trigger_px is not None):
+        raise Refused("Spot orders are neither reduce-only nor triggered here.", "rejected")
     reducible = _reducible(account, order)
     closes_all = wanted.reduce_only and wanted.size >= reducible > 0
     if wanted.size * wanted.price < MINIMUM_USD and not closes_all:
@@ -200,7 +203,10 @@ def _check(exchange: Exchange, account: Account, listing: Listing, wanted: Wante
         raise Refused("Reduce only order would increase position.", "reduceOnlyRejected")
     if wanted.tif == "Alo" and _matching(exchange, order):
         raise Refused(f"Post only order would have immediately matched, bbo was {_best(exchange, order)}.", "badAloPxRejected")
-    if not wanted.reduce_only:
+    if spec.is_spot:
+        if not spot.covers(exchange, account, order):
+            raise Refused("Insufficient spot balance.", "insufficientSpotBalanceRejected")
+    elif not wanted.reduce_only:
         _check_margin(exchange, account, order, mark)
 
 
@@ -282,10 +288,6 @@ def _fill_resting(exchange: Exchange, order: Order) -> None:
 
 def _identity(order: Order) -> dict[str, Any]:
     return {"oid": order.oid} if order.cloid is None else {"oid": order.oid, "cloid": order.cloid}
-
-
-def _asset(exchange: Exchange, order: Order) -> int:
-    return list(exchange.market.listings).index(order.coin)
 
 
 def plain_number(text: object) -> Decimal:

@@ -13,6 +13,7 @@ from typing import Any
 
 from threet.simulator.account import ZERO, Position, trade
 from threet.simulator.orders import Order, from_record, to_record
+from threet.simulator.tokens import USDC, Balance, moved, traded
 
 Event = dict[str, Any]
 
@@ -32,6 +33,7 @@ class Account:
     cash: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
     leverages: dict[str, tuple[int, bool]] = field(default_factory=dict)  # (value, is cross)
+    tokens: dict[str, Balance] = field(default_factory=dict)  # spot
     totals: dict[str, Decimal] = field(
         default_factory=lambda: dict.fromkeys(("deposited", "realised", "fees", "funding_paid", "volume"), ZERO)
     )
@@ -153,6 +155,27 @@ def _fill(state: State, event: Event) -> None:
     state.last_tid = max(state.last_tid, fill["tid"])
 
 
+def _class_transfer(state: State, event: Event) -> None:
+    """USDC between the perpetual account (usd > 0: into it) and the spot side."""
+    account = state.accounts[event["address"]]
+    amount = Decimal(event["usd"])
+    account.cash += amount
+    account.totals["deposited"] += amount
+    account.tokens = moved(account.tokens, USDC, -amount)
+    account.transfers.append(event["entry"])
+
+
+def _spot_fill(state: State, event: Event) -> None:
+    account, fill = state.accounts[event["address"]], event["fill"]
+    size, price = Decimal(fill["sz"]), Decimal(fill["px"])
+    account.tokens = traded(account.tokens, event["token"], fill["side"] == "B", size, price, Decimal(fill["fee"]))
+    account.tokens = moved(account.tokens, USDC, -Decimal(fill.get("builderFee", "0")))
+    account.totals["volume"] += size * price
+    account.fill_count += 1
+    account.fills.append(fill)
+    state.last_tid = max(state.last_tid, fill["tid"])
+
+
 def _funding(state: State, event: Event) -> None:
     account = state.accounts[event["address"]]
     paid = Decimal(event["paid"])
@@ -185,6 +208,8 @@ _APPLY: Mapping[str, Callable[[State, Event], None]] = {
     "action": _action,
     "order": _order,
     "fill": _fill,
+    "class_transfer": _class_transfer,
+    "spot_fill": _spot_fill,
     "funding": _funding,
     "funded": _funded,
     "leverage": _leverage,
@@ -236,6 +261,7 @@ def _dump_account(account: Account) -> dict[str, Any]:
             for coin, held in account.positions.items()
         },
         "leverages": {coin: list(value) for coin, value in account.leverages.items()},
+        "tokens": {token: [str(held.total), str(held.cost)] for token, held in account.tokens.items()},
         "totals": {name: str(value) for name, value in account.totals.items()},
         "fill_count": account.fill_count,
         "action_count": account.action_count,
@@ -251,6 +277,7 @@ def _load_account(record: Mapping[str, Any]) -> Account:
     for coin, held in record["positions"].items():
         account.positions[coin] = Position(Decimal(held["contracts"]), Decimal(held["cost"]), Decimal(held["funding_paid"]))
     account.leverages = {coin: (value[0], value[1]) for coin, value in record["leverages"].items()}
+    account.tokens = {token: Balance(Decimal(total), Decimal(cost)) for token, (total, cost) in record.get("tokens", {}).items()}
     account.totals = {name: Decimal(value) for name, value in record["totals"].items()}
     account.fill_count, account.action_count = record["fill_count"], record["action_count"]
     account.cancel_at_ms = record["cancel_at_ms"]

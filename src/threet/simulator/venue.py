@@ -20,6 +20,8 @@ from threet.simulator.market import Market
 from threet.simulator.options import SimulatorOptions
 from threet.simulator.replay import INTERVAL_MS, Replay, load_replay
 from threet.simulator.seeded import SeededSource
+from threet.simulator.spot import spot_spec
+from threet.simulator.tokens import USDC
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +59,18 @@ class Venue:
         self._journal.commit("listed", spec={**asdict(spec), "base_price": str(spec.base_price)})
         self.set_price(spec.name, spec.base_price)
 
+    def list_spot(self, token: str, price: Decimal) -> None:
+        """Lists a token against USDC, with a seeded market of its own. Raises ValueError."""
+        taken = [USDC, *(listing.spec.token for listing in self.exchange.market.spot.values())]
+        if not token.isalnum() or token in taken:
+            raise ValueError(f"token: found {token!r}, expected letters and digits, and none of {taken}")
+        self.list_coin(spot_spec(token, len(self.exchange.market.spot), price))
+
     def set_price(self, coin: str, price: Decimal) -> None:
         """Scales a coin's prices from now on. Raises ValueError."""
         market = self.exchange.market
-        if coin not in market.listings:
-            raise ValueError(f"coin: found {coin!r}, expected one of {list(market.listings)}")
+        if market.find(coin) is None:
+            raise ValueError(f"coin: found {coin!r}, expected one of {[*market.listings, *market.spot]}")
         _check_price(price)
         now = self.exchange.clock.now_ms()
         factor = market.set_price(coin, price, now)
