@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from threet.adapters.clock import SystemClock
@@ -37,6 +37,7 @@ from threet.application.halting import Controls
 from threet.application.housekeeping import Housekeeping, Housekept
 from threet.application.ports import AccountData, Clock, HaltFile, LastValues, MarketData, ObserverNode, Products, Trading
 from threet.application.reconcile import CycleResult, CycleTerms, ReconcileCycle
+from threet.application.roles import CELERY_WORKER, CELERY_WORKER_RECONCILE, service_name
 from threet.application.settlement import Settler
 from threet.application.store import CycleStore, ServiceReport
 from threet.application.update_balance import BalanceUpdated, UpdateBalance
@@ -120,7 +121,7 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
             secrets.is_set,
         ),
         housekeeping=Housekeeping(lambda now: prune(engine, settings.retention, now), clock),
-        report=_reporter(SqlCycleStore(engine), settings, clock),
+        report=_reporter(SqlCycleStore(engine), settings, CELERY_WORKER),
     )
 
 
@@ -146,7 +147,7 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
     observers = [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes]
     prices = RedisLastValues(make_redis(settings, secrets))
     cycle = build_cycle(settings, CycleParts(store, market, account, trading, prices, observers, halt, clock, trading_terms))
-    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, clock))
+    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, CELERY_WORKER_RECONCILE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
             max_service_age=timedelta(seconds=float(settings.freshness.max_service_age_seconds)),
         ),
         trading_terms=parts.terms,
-        me=_me("reconcile", settings, clock),
+        me=_me(CELERY_WORKER_RECONCILE, settings, clock.now()),
         holder=f"{socket.gethostname()}:{os.getpid()}",
     )
 
@@ -203,7 +204,7 @@ def build_providence_services(settings: Settings, secrets: Secrets, clock: Clock
         publisher=SqlRunsPublisher(engine),
         products=SqlProducts(engine),
         check_schema=lambda: check_schema(engine),
-        report=_reporter(SqlCycleStore(engine), settings, clock),
+        report=_reporter(SqlCycleStore(engine), settings),
         clock=clock,
     )
 
@@ -274,9 +275,14 @@ def _once(make: Callable[[], AccountData]) -> Callable[[], AccountData]:
     return get
 
 
-def _me(name: str, settings: Settings, clock: Clock) -> ServiceReport:
-    return ServiceReport(name, settings.config_hash, CONTRACT_VERSION, build_id(), clock.now())
+def _me(name: str, settings: Settings, now: datetime) -> ServiceReport:
+    return ServiceReport(name, settings.config_hash, CONTRACT_VERSION, build_id(), now)
 
 
-def _reporter(store: CycleStore, settings: Settings, clock: Clock) -> Callable[[str], None]:
-    return lambda name: store.report_service(_me(name, settings, clock))
+def _reporter(store: CycleStore, settings: Settings, role: str | None = None) -> Callable[[str], None]:
+    """By the database's clock: a host whose clock runs ahead must not look alive after it has gone. Without ``role`` the name is one."""
+
+    def report(name: str) -> None:
+        store.report_service(_me(service_name(role, name) if role else name, settings, store.now()))
+
+    return report

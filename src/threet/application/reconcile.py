@@ -156,10 +156,10 @@ class ReconcileCycle:
         return None if flatten else self._differing_services()
 
     def _differing_services(self) -> str | None:
-        oldest = self._clock.now() - self._terms.max_service_age
+        oldest = self._store.now() - self._terms.max_service_age
         for service in self._store.services():
             if service.seen_at < oldest:
-                continue
+                continue  # it has stopped or gone: what it would do does not matter until it is heard of again
             if service.config_hash != self._me.config_hash:
                 return f"{service.name} runs another config ({service.config_hash[:12]}, here {self._me.config_hash[:12]}): restart it"
             if service.contract_version != self._me.contract_version:

@@ -150,6 +150,14 @@ def _retention(settings: Settings) -> Iterator[Finding]:
         yield "retention.batch_rows", f"expected at most retention.round_rows = {total}, was {batch}"
 
 
+def _gone_services(settings: Settings) -> Iterator[Finding]:
+    """One that has stopped is told before its row goes."""
+    limit, hours = settings.freshness.max_service_age_seconds, settings.retention.services_hours
+    if hours * 3600 < 2 * limit:
+        least = f"at least twice freshness.max_service_age_seconds = {limit:g}"
+        yield "retention.services_hours", f"expected {least}, so {2 * limit / 3600:.1f} hours or more, was {hours}"
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], ...] = (
     (("freshness", "schedule"), _fresh_market),
     (("freshness", "observers"), _fresh_observations),
@@ -162,6 +170,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], .
     (("providence",), _providence),
     (("providence", "redis"), _feed),
     (("retention",), _retention),
+    (("freshness", "retention"), _gone_services),
     (("workers",), _workers),
 )
 """Which sections a look needs."""

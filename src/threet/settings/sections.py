@@ -118,6 +118,7 @@ class RetentionSettings(Section):
     ended_runs_days: Count
     orders_days: Count
     fills_days: Count
+    services_hours: Count
     log_files_mb: Count
     batch_rows: Count
     round_rows: Count

@@ -242,6 +242,16 @@ def test_a_service_with_another_config_stops_trading_until_it_runs_this_one(desk
     assert desk.cycle().status == "traded"
 
 
+def test_a_service_that_has_gone_with_another_config_holds_nobody_up(desk):
+    desk.vote({BTC: 8})
+    limit = timedelta(seconds=desk.settings.freshness.max_service_age_seconds)
+    gone = ServiceReport("celery_worker/market@3f2a9c", "0" * 64, CONTRACT_VERSION, "dev", desk.store.now() - limit + timedelta(seconds=30))
+    desk.store.report_service(gone)
+    assert "market@3f2a9c runs another config" in desk.cycle().reason
+    desk.store.report_service(replace(gone, seen_at=desk.store.now() - limit))
+    assert desk.cycle().status == "traded"
+
+
 def test_a_skewed_clock_of_the_venue_stops_trading(desk):
     desk.vote({BTC: 8})
     desk.simulator.fault("skewed_clock", seconds=60)

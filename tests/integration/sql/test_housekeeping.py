@@ -13,7 +13,7 @@ from tests.support.settings import settings_with
 
 from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher, SqlSnapshotStore, prune
 from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs
-from threet.application.store import OrderRecord
+from threet.application.store import OrderRecord, ServiceReport
 from threet.domain.values import OrderState
 from threet.settings.sections import RetentionSettings
 
@@ -118,6 +118,16 @@ def test_runs_go_when_they_have_ended_and_fills_by_their_time(engine: Engine, re
     deleted = prune(engine, retention, JUST_PAST)
     assert (deleted["runs"], deleted["fills"]) == (2, 1)
     assert count(engine, runs) == 1
+
+
+def test_what_a_service_said_goes_once_it_was_not_heard_of_for_so_long(engine: Engine, retention: RetentionSettings) -> None:
+    store = SqlCycleStore(engine)
+    for name, seconds in (("celery_worker/market@gone", 0), ("celery_worker/market@there", 1)):
+        store.report_service(ServiceReport(name, "ab" * 32, 1, "dev", NOON + timedelta(seconds=seconds)))
+    kept_until = NOON + timedelta(hours=retention.services_hours)
+    assert prune(engine, retention, kept_until)["services"] == 0
+    assert prune(engine, retention, kept_until + timedelta(microseconds=1))["services"] == 1
+    assert [service.name for service in store.services()] == ["celery_worker/market@there"]
 
 
 def test_many_rows_go_in_bounded_batches(engine: Engine, retention: RetentionSettings) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from threet.adapters.sql.run_totals import RunTotals
+from threet.application.roles import role_of
 from threet.application.store import Control, DecisionRecord, OrderRecord
 from threet.cli.status.picture import Aged, ObserverView, Picture, ServiceView, SymbolView
 from threet.domain.symbol_state import SymbolState
@@ -64,8 +65,9 @@ def order(state: OrderState = OrderState.FILLED, filled: str = "0.5", **changes:
     return replace(made, **changes)
 
 
-def service(name: str = "market@host", **changes: Any) -> ServiceView:
-    return replace(ServiceView(name, 1.0, True, True, SETTINGS.config_hash, 1, "dev"), **changes)
+def service(name: str = "celery_worker/market@host", **changes: Any) -> ServiceView:
+    healthy = ServiceView(name, role_of(name), 1.0, True, False, True, SETTINGS.config_hash, 1, "dev")
+    return replace(healthy, **changes)
 
 
 def view(name: str = BTC, decided: dict[str, Any] | None = None, state: SymbolState | None = None, is_product: bool = True) -> SymbolView:
@@ -80,7 +82,7 @@ def picture(**changes: Any) -> Picture:
         free_disk_mb=9000.0,
         halt_file=None,
         control=Control(False, "", None, "0xabc"),
-        services=[service(), service("reconcile@host")],
+        services=[service(), service("celery_worker_reconcile/reconcile@host")],
         canary_ages={"market": 1.0, "account": 1.0, "reconcile": 1.0},
         waiting={"market": 0, "account": 0, "reconcile": 0},
         observers=[ObserverView(name, f"http://127.0.0.1:{port}", True, "ok") for name, port in (("a", 1), ("b", 2), ("c", 3))],

@@ -41,10 +41,13 @@ def test_a_healthy_platform_has_no_problem() -> None:
         ({"control": Control(True, "x", "close it", None), "halt_file": "x"}, "flattening: close it"),
         ({"control": Unknown("the database cannot be read: away")}, "the database cannot be read: away => nothing is traded meanwhile"),
         ({"canary_ages": Unknown("refused"), "waiting": Unknown("refused")}, "Redis cannot be read: refused => no task runs meanwhile"),
-        ({"services": [service(fresh=False, age_seconds=90.0)]}, "market@host was last heard of 90 s ago (limit 60 s)"),
         (
-            {"services": [service(), service("reconcile@host", same_config=False, config_hash="f" * 64)]},
-            "reconcile@host runs config ffffffffffff",
+            {"services": [service(fresh=False, age_seconds=90.0)]},
+            "celery_worker/market@host was last heard of 90 s ago (limit 60 s), and no other celery_worker runs => look into its log",
+        ),
+        (
+            {"services": [service(), service("celery_worker_reconcile/b", same_config=False, config_hash="f" * 64)]},
+            "celery_worker_reconcile/b runs config ffffffffffff",
         ),
         (
             {"services": [service(same_config=False, config_hash="f" * 64)]},
@@ -122,6 +125,14 @@ def test_an_observer_that_was_asked_too_soon_after_a_fill_is_no_problem() -> Non
 def test_canary_and_cycle_limits_hold_on_both_sides() -> None:
     at_limit = {"market": 35.0, "account": 35.0, "reconcile": 35.0}
     assert told(picture(canary_ages=at_limit, decision=decision(at=NOW - timedelta(seconds=35)), heartbeat_age=30.0)) == ""
+
+
+def test_a_host_that_has_left_is_shown_and_no_problem() -> None:
+    gone = service("celery_worker/market@3f2a9c", fresh=False, left=True, age_seconds=900.0, same_config=False, config_hash="f" * 64)
+    shown = picture(services=[service(), gone])
+    assert told(shown) == ""
+    assert "celery_worker/market@3f2a9c  900 s       left" in shown_text(shown)
+    assert as_document(shown, [])["services"]["celery_worker/market@3f2a9c"]["left"] is True
 
 
 def test_json_keeps_decimals_exact_and_says_what_is_unknown() -> None:

@@ -164,6 +164,7 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
         ({"providence.poll_seconds": 3}, "providence.poll_seconds"),
         ({"providence.last_snapshots_timeout_seconds": 2.9}, "providence.last_snapshots_timeout_seconds"),
         ({"retention.batch_rows": 20_001}, "retention.batch_rows"),
+        ({"freshness.max_service_age_seconds": 1801, "retention.services_hours": 1}, "retention.services_hours"),
         ({"observers.quorum": 4}, "observers.quorum"),
         ({"observers.nodes.1.name": "a"}, "observers.nodes"),
         ({"observers.nodes.1.url": "http://127.0.0.1:8911"}, "observers.nodes"),
@@ -210,6 +211,7 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, Any], key
         {"providence.poll_seconds": 2.9},
         {"providence.last_snapshots_timeout_seconds": 3},
         {"retention.batch_rows": 20_000},
+        {"freshness.max_service_age_seconds": 1800, "retention.services_hours": 1},
     ],
 )
 def test_the_other_side_of_each_boundary_is_good(tmp_path: Path, changes: dict[str, Any]) -> None:

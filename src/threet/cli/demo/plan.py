@@ -85,7 +85,7 @@ def _worker(folder: StateFolder, settings: Settings, reports: Reports, service: 
     command = _module(
         folder, service, "celery", "-A", "threet_workers.app", "worker", *pool, *queues, "-n", f"{node}@%h", *_LOGGING, *_QUIET
     )
-    well = reports.younger_than(settings.freshness.max_service_age_seconds, f"{node}@", or_never=True)
+    well = reports.younger_than(settings.freshness.max_service_age_seconds, f"{service}/", or_never=True)
     return Part(service, command, ("redis",), log_says(" ready."), well, start_seconds=60, stop_seconds=12)
 
 

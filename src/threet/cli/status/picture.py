@@ -26,11 +26,16 @@ class Aged:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """What a service last said of itself. ``same_config`` compares its config with the one that this command was given."""
+    """What a service last said of itself. ``same_config`` compares its config with the one that this command was given.
+
+    ``left``: not heard of lately and not missed, since its role is another's now, or nobody's.
+    """
 
     name: str
+    role: str
     age_seconds: float
     fresh: bool
+    left: bool
     same_config: bool
     config_hash: str
     contract_version: int

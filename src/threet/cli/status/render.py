@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from threet.application.store import DecisionRecord
-from threet.cli.status.picture import Aged, Picture, Problem, SymbolView
+from threet.cli.status.picture import Aged, Picture, Problem, ServiceView, SymbolView
 from threet.domain.values import Unknown
 
 _PRICE_DIGITS = 5
@@ -53,8 +53,7 @@ def services_table(picture: Picture) -> Table:
         table.add_row("reports", "", _unknown(picture.services))
     else:
         for service in picture.services:
-            state = "stale" if not service.fresh else "runs this config" if service.same_config else "runs another config"
-            table.add_row(service.name, _seconds(service.age_seconds), Text(state, style="green" if state == "runs this config" else "red"))
+            table.add_row(service.name, _seconds(service.age_seconds), _service_state(service))
     if isinstance(picture.canary_ages, Unknown):
         table.add_row("queues", "", _unknown(picture.canary_ages))
     else:
@@ -68,6 +67,14 @@ def services_table(picture: Picture) -> Table:
         style = "green" if observer.answers else "red"
         table.add_row(f"observer {observer.name}", "", Text("answers" if observer.answers else observer.detail, style=style))
     return table
+
+
+def _service_state(service: ServiceView) -> Text:
+    if service.left:
+        return Text("left", style="dim")
+    if not service.fresh:
+        return Text("not heard of", style="red")
+    return Text("runs this config", style="green") if service.same_config else Text("runs another config", style="red")
 
 
 def runs_text(picture: Picture) -> Text:
