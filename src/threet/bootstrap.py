@@ -185,6 +185,7 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
             lease_seconds=float(chosen.lease_seconds),
             lease_margin=timedelta(seconds=float(chosen.lease_margin_seconds)),
             order_expires=timedelta(seconds=float(chosen.order_expires_seconds)),
+            order_min_life=timedelta(seconds=float(chosen.order_min_life_seconds)),
             max_clock_skew=timedelta(seconds=float(settings.exchange.max_clock_skew_seconds)),
             max_service_age=timedelta(seconds=float(settings.freshness.max_service_age_seconds)),
         ),

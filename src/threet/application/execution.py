@@ -35,12 +35,13 @@ class Window:
     lease_end: datetime
     order_expires: timedelta
     lease_margin: timedelta
+    order_min_life: timedelta
 
     def expires_at(self) -> datetime | None:
         """None where the lease is so near its end that an order would have no time."""
         now = self.venue_now()
         latest = min(now + self.order_expires, self.lease_end - self.lease_margin)
-        return latest if latest - now >= timedelta(seconds=1) else None
+        return latest if latest - now >= self.order_min_life else None
 
 
 class Stop(Exception):

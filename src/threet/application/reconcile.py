@@ -31,6 +31,7 @@ class CycleTerms:
     lease_seconds: float
     lease_margin: timedelta
     order_expires: timedelta
+    order_min_life: timedelta
     max_clock_skew: timedelta
     max_service_age: timedelta
 
@@ -114,7 +115,8 @@ class ReconcileCycle:
         if blocked is not None:
             return CycleResult("blocked", blocked, lease.token, [], len(settlement.open_orders))
         lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
-        window = Window(venue_clock.now, lease_end, self._terms.order_expires, self._terms.lease_margin)
+        terms = self._terms
+        window = Window(venue_clock.now, lease_end, terms.order_expires, terms.lease_margin, terms.order_min_life)
         sent = self._executor.execute(decision, lease, window, _leverages(inputs), flatten_wanted=inputs.flatten_reason is not None)
         for one in sent:
             level = logging.WARNING if one.overtaken else logging.INFO

@@ -104,6 +104,12 @@ def _repeated(values: Iterable[str]) -> list[str]:
 
 def _orders(settings: Settings) -> Iterator[Finding]:
     rules = settings.reconciliation
+    if rules.order_min_life_seconds > rules.order_expires_seconds:
+        yield (
+            "reconciliation.order_min_life_seconds",
+            f"expected at most order_expires_seconds = {rules.order_expires_seconds:g}, or nothing is ever sent, "
+            f"was {rules.order_min_life_seconds:g}",
+        )
     least = rules.order_expires_seconds + rules.lease_margin_seconds
     if rules.lease_seconds < least:
         yield (

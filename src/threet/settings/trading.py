@@ -34,6 +34,7 @@ class ReconciliationSettings(Section):
     settle_margin_ms: Milliseconds
     order_slippage_bps: BasisPoints
     order_expires_seconds: Seconds
+    order_min_life_seconds: Seconds
     expiry_margin_seconds: SecondsOrZero
     lease_seconds: Seconds
     lease_margin_seconds: Seconds

@@ -83,7 +83,7 @@ def _disk_refused(error: OSError, status: int) -> int:
 
 async def _serve(venue: Venue, options: SimulatorOptions) -> int:
     stop = _stop_event()
-    runner = web.AppRunner(make_app(venue), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(make_app(venue), access_log=None, shutdown_timeout=options.tick_seconds)
     await runner.setup()
     site = web.TCPSite(runner, options.host, options.port)
     try:

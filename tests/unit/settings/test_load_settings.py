@@ -164,6 +164,7 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
         ({"providence.poll_seconds": 3}, "providence.poll_seconds"),
         ({"providence.last_snapshots_timeout_seconds": 2.9}, "providence.last_snapshots_timeout_seconds"),
         ({"retention.batch_rows": 20_001}, "retention.batch_rows"),
+        ({"reconciliation.order_min_life_seconds": 8.1}, "reconciliation.order_min_life_seconds"),
         ({"freshness.max_service_age_seconds": 1801, "retention.services_hours": 1}, "retention.services_hours"),
         ({"observers.quorum": 4}, "observers.quorum"),
         ({"observers.nodes.1.name": "a"}, "observers.nodes"),
@@ -211,6 +212,7 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, Any], key
         {"providence.poll_seconds": 2.9},
         {"providence.last_snapshots_timeout_seconds": 3},
         {"retention.batch_rows": 20_000},
+        {"reconciliation.order_min_life_seconds": 8},
         {"freshness.max_service_age_seconds": 1800, "retention.services_hours": 1},
     ],
 )

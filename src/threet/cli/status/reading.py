@@ -6,7 +6,7 @@ import shutil
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from threet.adapters.redis import Canaries
@@ -25,6 +25,7 @@ from threet.settings.sections import ObserversSettings
 T = TypeVar("T")
 
 _MOST_BYTES = 2000  # of an observer's answer: the format has some hundred
+_EVER = datetime(2000, 1, 1, tzinfo=UTC)
 _QUEUES = ("market", "account", "reconcile")
 
 
@@ -84,8 +85,7 @@ class Reader:
 
     def _heartbeat_age(self, now: datetime) -> float | Unknown:
         """The age of the oldest shard's heartbeat, however old; Unknown where a shard has none."""
-        ever = now - timedelta(days=3650)
-        votes = _from_database(lambda: self._services.store.votes(self._settings.providence.shards, ever))
+        votes = _from_database(lambda: self._services.store.votes(self._settings.providence.shards, _EVER))
         return votes if isinstance(votes, Unknown) else _age(now, votes.heartbeat_at)
 
     def _symbols(
