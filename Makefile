@@ -1,7 +1,8 @@
 # 3T on one machine. `make` alone lists what there is to do.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults check fix deps lock bench clean venv
+.PHONY: help demo test test-faults test-compose check fix deps lock bench clean venv
+.PHONY: install restart logs status halt resume migrate backup restore
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
@@ -14,20 +15,52 @@ help: ## list the commands
 	@echo
 	@echo "  make demo DEMO_SECONDS=90                               stops by itself, with one line of JSON"
 	@echo "  make demo CANDLES=folder DEMO_SPEED=60 DEMO_SECONDS=90  recorded prices, sixty times as fast"
+	@echo "  make install SKIP=\"grafana tempo otel-collector\"       leaves services out"
 	@echo "  PYTHON=/path/to/python3.12 make ...                     another interpreter (3.11, 3.12 or 3.13)"
 
 demo: venv ## the whole platform against a simulated exchange, until Ctrl-C
 	@$(BIN)/3t demo $(if $(DEMO_SECONDS),--seconds $(DEMO_SECONDS)) $(if $(CANDLES),--candles "$(CANDLES)") $(if $(DEMO_SPEED),--speed $(DEMO_SPEED))
 
+# make hands SKIP, REASON, FILE and COMPOSE of its command line to the scripts' environment by itself, with their blanks and quotes.
+install: ## build and start the platform in containers, wait until all of it is well (SKIP="...")
+	@scripts/stack/install.sh
+
+restart: ## apply an edit of config.yml or secrets.yml; nothing is touched where it is refused
+	@scripts/stack/restart.sh
+
+status: ## what the platform in containers does and why (ARGS=--json)
+	@scripts/stack/status.sh $(ARGS)
+
+halt: ## from now on nothing is sent that could add risk (REASON="...")
+	@scripts/stack/command.sh halt $(if $(REASON),-- "$$REASON")
+
+resume: ## trade again after a halt
+	@scripts/stack/command.sh resume
+
+logs: ## what the services say (SERVICE=name)
+	@scripts/stack/logs.sh $(SERVICE)
+
+migrate: ## apply the next change of the database's schema (FILE=migrations/NNNN_what.sql)
+	@scripts/stack/migrate.sh $(if $(FILE),"$$FILE")
+
+backup: ## database and saved runs, of one moment, into backups/
+	@scripts/stack/backup.sh
+
+restore: ## a backup into fresh volumes, proven equal (FILE=backups/3t-UTC.tar)
+	@scripts/stack/restore.sh $(if $(FILE),"$$FILE")
+
 test: venv ## check, and every test that needs no container and no fault loop
 	@scripts/system_packages.sh --if-missing
 	@$(MAKE) --no-print-directory check
-	$(PYTEST) $(PARALLEL) -m "not faults and not alone"
-	$(PYTEST) -m "not faults and alone"
+	$(PYTEST) $(PARALLEL) -m "not faults and not compose and not alone"
+	$(PYTEST) -m "not faults and not compose and alone"
 
 test-faults: venv ## crash and fault loops, kills, a short soak
 	@scripts/system_packages.sh --if-missing
-	$(PYTEST) -m faults
+	$(PYTEST) -m "faults and not compose"
+
+test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores
+	$(PYTEST) -m compose tests/compose
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .
@@ -48,8 +81,9 @@ lock: venv ## resolve requirements.lock and the workers' part of it (UPGRADE=1: 
 bench: venv ## measure; one JSON object per line
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-clean: ## remove the demo's state and the caches; never saved runs, secrets.yml or the .venv
+clean: ## remove this project's containers, the demo's state, the caches; never a volume, saved runs, secrets.yml or the .venv
 	@scripts/clean.sh
+	@scripts/stack/down.sh
 
 venv:
 	@scripts/setup_venv.sh

@@ -129,7 +129,9 @@ def test_clean_removes_nothing_while_a_demo_runs(tmp_path: Path) -> None:
 
 def test_make_alone_lists_every_command() -> None:
     help_text = run(["make", "--no-print-directory"]).stdout
-    for name in ("demo", "test", "test-faults", "check", "fix", "deps", "lock", "bench", "clean"):
+    for name in ("demo", "test", "test-faults", "test-compose", "check", "fix", "deps", "lock", "bench", "clean"):
+        assert re.search(rf"^  make {name} +\S", help_text, re.MULTILINE), name
+    for name in ("install", "restart", "logs", "status", "migrate", "backup", "restore", "halt", "resume"):
         assert re.search(rf"^  make {name} +\S", help_text, re.MULTILINE), name
 
 

@@ -1,0 +1,83 @@
+# shellcheck shell=bash
+# Waits until services are well, and says which one is not. Sourced after common.sh.
+: "${project:?}" "${compose_command?}"
+
+patience=${WAIT_SECONDS:-300}   # for all of them
+grace=30                        # for one that was started and is not well: it may mend itself
+
+# Tempo's and the collector's images hold no shell that could ask: they are asked from a container of ours on their network.
+declare -A probes=([tempo]=http://tempo:3200/ready [otel-collector]=http://otel-collector:13133/)
+
+# One line for each container of the project: service, and healthy, running, starting, unhealthy, or how it ended.
+states() {
+  docker ps --all --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
+    --format '{{.Label "com.docker.compose.service"}}|{{.State}}|{{.Status}}' |
+    awk -F '|' '
+      $2 != "running"            { print $1, $2; next }
+      $3 ~ /\(healthy\)/         { print $1, "healthy"; next }
+      $3 ~ /\(unhealthy\)/       { print $1, "unhealthy"; next }
+      $3 ~ /\(health: starting/  { print $1, "starting"; next }
+                                 { print $1, "running" }'
+}
+
+is_well() {
+  case $2 in
+    healthy) return 0 ;;
+    running) [ -z "${probes[$1]:-}" ] || docker exec "$(container_of celery_worker)" answers "${probes[$1]}" >/dev/null 2>&1 ;;
+    *) return 1 ;;
+  esac
+}
+
+# wait_until_well PROCESS SERVICE...: says each service that has got well, and fails with the last words of those that do not.
+# PROCESS is what still starts them, or nothing; its failure ends the wait.
+wait_until_well() {
+  local starter=$1 began=$SECONDS service state
+  local -A waiting=() unwell_since=() state_of=()
+  shift
+  for service; do waiting[$service]=yes; done
+  while [ ${#waiting[@]} -gt 0 ]; do
+    state_of=()
+    while read -r service state; do state_of[$service]=$state; done < <(states)
+    for service in "${!waiting[@]}"; do
+      state=${state_of[$service]:-missing}
+      if is_well "$service" "$state"; then
+        printf '%4d s  %s\n' $((SECONDS - began)) "$service"
+        unset "waiting[$service]"
+      elif [[ $state =~ ^(unhealthy|exited|restarting|dead)$ ]]; then
+        : "${unwell_since[$service]:=$SECONDS}"
+        [ $((SECONDS - unwell_since[$service])) -lt $grace ] || give_up "$service"
+      else
+        unset "unwell_since[$service]"
+      fi
+    done
+    if [ -n "$starter" ] && ! kill -0 "$starter" 2>/dev/null; then
+      wait "$starter" || give_up "${!waiting[@]}"
+      starter=
+    fi
+    [ $((SECONDS - began)) -lt "$patience" ] || give_up "${!waiting[@]}"
+    [ ${#waiting[@]} -eq 0 ] || sleep 0.5
+  done
+}
+
+give_up() {
+  local service state id told=0
+  for service; do
+    state=$(states | awk -v service="$service" '$1 == service { print $2 }')
+    id=$(container_of "$service")
+    # What only waits for another one has nothing to say.
+    if [ -n "$id" ] && [ "$state" != created ] && ! is_well "$service" "$state"; then
+      complain "$service is $state. Its last words:"
+      docker logs --tail 20 "$id" 2>&1 | sed 's/^/    /' >&2
+      told=1
+    fi
+  done
+  [ $told = 1 ] || complain "Not started: $*"
+  tell_words
+  complain "To look further: ${compose_command[*]} ps; make logs SERVICE=name"
+  exit 1
+}
+
+# What the command that starts them had to say, where the caller kept it.
+tell_words() {
+  [ ! -s "${starter_words:-}" ] || { complain "Compose said:"; tail -n 5 "$starter_words" | sed 's/^/    /' >&2; }
+}
