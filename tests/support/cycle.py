@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from sqlalchemy import Engine
+from tests.support.settings import raw_config
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 
 from threet.adapters.clock import SystemClock
@@ -29,7 +30,6 @@ from threet.bootstrap import CycleParts, build_cycle, build_trading_terms
 from threet.domain.values import Known, Symbol, Unknown, symbol
 from threet.settings import Settings, load_settings
 
-PROJECT = Path(__file__).parents[2]
 BTC, ETH = symbol("BTC/USDC:USDC"), symbol("ETH/USDC:USDC")
 MASTER, AGENT = make_wallet(11), make_wallet(12)
 
@@ -41,7 +41,7 @@ QUICK = {
 
 def settings_for(folder: Path, simulator_url: str, changes: dict[str, dict[str, Any]] | None = None) -> Settings:
     """The project's own config.yml with what a test needs otherwise."""
-    values = yaml.safe_load((PROJECT / "config.yml").read_text())
+    values = raw_config()
     values["exchange"]["base_url"] = simulator_url
     for given in (QUICK, changes or {}):
         for section, keys in given.items():
