@@ -142,6 +142,7 @@ def test_json_keeps_decimals_exact_and_says_what_is_unknown() -> None:
     assert shown["providence"]["heartbeat_age_seconds"] == {"unknown": "away"}
     assert shown["symbols"][BTC]["target"] == {"kind": "Target", "contracts": "0.5", "reason": None}
     assert shown["symbols"][BTC]["actual"] == "0.5"
+    assert (shown["symbols"][BTC]["actual_age_seconds"], shown["symbols"][BTC]["decided_age_seconds"]) == (1.0, 2.0)
     assert list(shown["symbols"][BTC]["sources"]) == ["local", "a", "b", "c"]
     assert shown["last_orders"][0]["state"] == "FILLED"
     assert shown["halted"]["value"] is None
@@ -175,6 +176,19 @@ def test_the_tables_show_each_sources_view() -> None:
     assert "local a c +0.5, b ?" in text
     assert "No problems." not in text
     assert "No problems." in shown_text(picture())
+
+
+def test_what_is_held_now_and_what_the_sources_said_then_have_their_ages() -> None:
+    names, ages = shown_text(picture()).split("Symbols")[1].splitlines()[1:3]
+    columns = ("votes", "target", "actual", "sources", "consensus", "what happens")
+    assert [ages[names.index(column) :][:9].strip() for column in columns] == ["2.0 s ago", "2.0 s ago", "1.0 s ago", *["2.0 s ago"] * 3]
+
+
+def test_without_a_decision_or_a_snapshot_no_age_is_made_up() -> None:
+    bare = picture(decision=None, account_value=Unknown("away"), symbols=[replace(view(), decided=None)])
+    assert "ago" not in shown_text(bare).split("Symbols")[1].split("Last orders")[0]
+    symbol = as_document(bare, [])["symbols"][BTC]
+    assert (symbol["actual_age_seconds"], symbol["decided_age_seconds"]) == ({"unknown": "away"}, None)
 
 
 def test_a_picture_of_nothing_but_unknowns_can_be_shown() -> None:

@@ -23,7 +23,7 @@ def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]
         "providence": {"heartbeat_age_seconds": as_json(picture.heartbeat_age), "runs": as_json(picture.runs)},
         "account": picture.account,
         "account_value": _aged(picture.account_value),
-        "symbols": {view.symbol: _symbol(view) for view in picture.symbols},
+        "symbols": {view.symbol: _symbol(view, picture) for view in picture.symbols},
         "open_orders": _orders(picture.unresolved),
         "last_orders": _orders(picture.last_orders),
         "last_decision": _decision(picture),
@@ -58,7 +58,8 @@ def _queues(picture: Picture) -> Any:
     return {queue: {"canary_age_seconds": round(age, 3), "waiting": waiting.get(queue)} for queue, age in picture.canary_ages.items()}
 
 
-def _symbol(view: SymbolView) -> dict[str, Any]:
+def _symbol(view: SymbolView, picture: Picture) -> dict[str, Any]:
+    """``price`` and ``actual`` are as of now; votes, target, sources, agreed, consensus, result and alert are the last decision's."""
     decided, state = view.decided or {}, view.state
     return {
         "is_product": view.is_product,
@@ -66,6 +67,8 @@ def _symbol(view: SymbolView) -> dict[str, Any]:
         "votes": decided.get("vote"),
         "target": decided.get("target"),
         "actual": as_json(view.actual),
+        "actual_age_seconds": as_json(picture.actual_age_seconds),
+        "decided_age_seconds": as_json(picture.decided_age_seconds) if view.decided else None,
         "sources": decided.get("sources"),
         "agreed": decided.get("agreed"),
         "consensus": decided.get("consensus"),
@@ -83,7 +86,7 @@ def _decision(picture: Picture) -> Any:
     return {
         "cycle_id": decision.cycle_id,
         "at": decision.at.isoformat(),
-        "age_seconds": round((picture.at - decision.at).total_seconds(), 3),
+        "age_seconds": as_json(picture.decided_age_seconds),
         "status": decision.status,
         "reason": decision.reason,
         "plan": as_json(list(decision.plan)),

@@ -86,6 +86,16 @@ class Picture:
     last_orders: Sequence[OrderRecord] | Unknown
     decision: DecisionRecord | Unknown | None
 
+    @property
+    def actual_age_seconds(self) -> float | Unknown:
+        """Of the local snapshot, whose account value and positions are one reading."""
+        return self.account_value if isinstance(self.account_value, Unknown) else self.account_value.age_seconds
+
+    @property
+    def decided_age_seconds(self) -> float | None:
+        """Of the last decision, and so of all that it saw and wanted. None where there is none, or none could be read."""
+        return (self.at - self.decision.at).total_seconds() if isinstance(self.decision, DecisionRecord) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

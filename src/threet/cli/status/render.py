@@ -42,7 +42,7 @@ def last_decision(picture: Picture) -> Text:
         return Text(f"last decision unknown: {decision.reason}", style="yellow")
     if decision is None:
         return Text("no decision yet", style="yellow")
-    age = _seconds((picture.at - decision.at).total_seconds())
+    age = _seconds(picture.decided_age_seconds or 0.0)
     styles = {"traded": "green", "idle": "green", "held": "yellow", "blocked": "red"}
     return Text(f"cycle {decision.cycle_id}, {age} ago: {decision.status}: {decision.reason}", style=styles.get(decision.status, ""))
 
@@ -86,10 +86,14 @@ def runs_text(picture: Picture) -> Text:
 
 
 def symbols_table(picture: Picture) -> Table:
+    """Each column says how old it is: what a source said at the last decision need not be what is held now."""
     table = Table(title="Symbols", title_justify="left", box=None, pad_edge=False)
-    for column in ("symbol", "price", "votes", "target", "actual", "sources", "consensus"):
-        table.add_column(column, no_wrap=column != "sources")
-    table.add_column("what happens")
+    held, decided = picture.actual_age_seconds, picture.decided_age_seconds
+    now = "" if isinstance(held, Unknown) else f"{_seconds(held)} ago"
+    then = "" if decided is None else f"{_seconds(decided)} ago"
+    ages = {"votes": then, "target": then, "actual": now, "sources": then, "consensus": then, "what happens": then}
+    for column in ("symbol", "price", "votes", "target", "actual", "sources", "consensus", "what happens"):
+        table.add_column(f"{column}\n{ages.get(column, '')}".rstrip(), no_wrap=column not in ("sources", "what happens"))
     for view in picture.symbols:
         table.add_row(view.symbol, *symbol_cells(view, is_blocked(picture)))
     return table
