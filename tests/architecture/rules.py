@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from tests.architecture.tree import Source
+from tests.architecture.tunables import tunables_live_in_config
 
 Rule = Callable[[Source], Iterator[str]]
 
@@ -226,4 +227,5 @@ RULES: tuple[Rule, ...] = (
     money_columns,
     blind_except_says_why,
     venue_is_not_mocked,
+    tunables_live_in_config,
 )

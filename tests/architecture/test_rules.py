@@ -6,6 +6,7 @@ import pytest
 from tests.architecture import rules
 from tests.architecture.rules import DEMO_ALLOWED, FLOAT_COLUMNS, FLOAT_RECORDS, RULES, Rule
 from tests.architecture.tree import ROOT, Source, project_files
+from tests.architecture.tunables import ALLOWED, NOT_LOOKED_AT, found_numbers
 
 # This folder's own tests hold the offenders that are planted below.
 PLANTS = "tests/architecture/test_rules.py"
@@ -70,6 +71,24 @@ OFFENDERS: dict[str, list[tuple[str, str]]] = {
         ("tests/unit/x.py", 'with patch("ccxt.hyperliquid.fetch_balance"):'),
         ("tests/unit/x.py", "venue = Mock(spec=ccxt.hyperliquid)"),
     ],
+    "tunables_live_in_config": [
+        ("src/threet/adapters/x.py", "urlopen(url, timeout=2.0)"),
+        ("src/threet/adapters/x.py", "_JOIN_SECONDS = 3.0"),
+        ("src/threet/adapters/x.py", "class A:\n    poll_ms: int = 50"),
+        ("src/threet/adapters/x.py", "_FIRST_MS, _LAST_MS = 5, later"),
+        ("src/threet/adapters/x.py", "ROTATE_BYTES = 64 * 1024 * 1024"),
+        ("src/threet/adapters/x.py", "_MOST_WAITING = 5_000"),
+        ("src/threet/adapters/x.py", "def f(url: str, timeout_seconds: float = 3) -> None: ..."),
+        ("src/threet/adapters/x.py", "def f(*, retries: int = 3) -> None: ..."),
+        ("src/threet/adapters/x.py", "queue = Queue(maxsize=64)"),
+        ("src/threet/cli/x.py", '@click.option("--timeout", "timeout_seconds", default=120.0)\ndef f(): ...'),
+        ("src/threet/application/x.py", "least = timedelta(seconds=1)"),
+        ("src/threet/domain/x.py", 'max_percent = Decimal("20")'),
+        ("src/threet/observer/x.py", "await asyncio.sleep(max(0.05, rest))"),
+        ("celery-workers/threet_workers/x.py", '_RETRIES = {"max_retries": 1, "interval_step": 0.2}'),
+        ("celery-workers/threet_workers/x.py", 'settings = {"broker_connection_timeout": 4}'),
+        ("providence/threet_providence/x.py", "self.stop.wait(0.5)"),
+    ],
 }
 
 
@@ -99,6 +118,11 @@ def test_every_rule_has_a_planted_offender() -> None:
         ("money_columns", "src/threet/adapters/sql/tables.py", '_required("live_pnl", Float64)\n_required("price", Money)'),
         ("blind_except_says_why", "src/threet/observer/x.py", "except Exception:  # noqa: BLE001 - the edge of the node's process"),
         ("venue_is_not_mocked", "tests/unit/x.py", "import ccxt"),
+        ("tunables_live_in_config", "src/threet/adapters/x.py", "urlopen(url, timeout=settings.request_timeout_seconds)"),
+        ("tunables_live_in_config", "src/threet/adapters/x.py", "started_ms, retries = 0, 0\nsleep(0)\nsleep(max(1, seconds))"),
+        ("tunables_live_in_config", "src/threet/adapters/x.py", "_MILLISECOND = timedelta(milliseconds=1)"),
+        ("tunables_live_in_config", "src/threet/cli/demo/x.py", "_LOOK_SECONDS = 1.0"),
+        ("tunables_live_in_config", "tests/support/x.py", "WAIT_SECONDS = 20"),
     ],
 )
 def test_what_is_allowed_is_not_found(name: str, path: str, text: str) -> None:
@@ -113,4 +137,8 @@ def test_every_exception_is_still_needed(sources: list[Source]) -> None:
         assert f'("{column}", Float64)' in texts["src/threet/adapters/sql/tables.py"], f"FLOAT_COLUMNS names {column} without need"
     for path, record in FLOAT_RECORDS:
         assert f"class {record}:" in texts.get(path, ""), f"FLOAT_RECORDS names {record} of {path}, which is gone"
+    for folder in NOT_LOOKED_AT:
+        assert any(source.is_under(folder) for source in sources), f"NOT_LOOKED_AT names {folder}, which is gone"
+    numbers = {(source.path, name) for source in sources if source.path.endswith(".py") for name, _, _ in found_numbers(source.tree)}
+    assert set(ALLOWED) <= numbers, f"ALLOWED names without need: {set(ALLOWED) - numbers}"
     assert (ROOT / PLANTS).exists()
