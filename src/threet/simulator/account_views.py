@@ -101,9 +101,9 @@ def open_orders(exchange: Exchange, user: str) -> list[dict[str, Any]]:
 
 
 def brief_open_orders(exchange: Exchange, user: str) -> list[dict[str, Any]]:
-    """The short form of `openOrders`."""
+    """The short form of `openOrders`, which has a client order id only where there is one."""
     keys = ("coin", "limitPx", "oid", "side", "sz", "timestamp", "origSz", "cloid")
-    return [{key: order[key] for key in keys} for order in open_orders(exchange, user)]
+    return [{key: order[key] for key in keys if order[key] is not None} for order in open_orders(exchange, user)]
 
 
 def order_status(exchange: Exchange, user: str, oid: object) -> dict[str, Any]:

@@ -25,6 +25,8 @@ def answer(exchange: Exchange, body: Any) -> Any:
     handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
     if handler is None:
         raise BadRequest(f"type: found {kind!r}, expected one of {sorted(_HANDLERS)}")
+    if body.get("dex"):
+        raise BadRequest(f"dex: found {body['dex']!r}, expected none: the simulator has no builder-deployed venues")
     try:
         return handler(exchange, body)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -45,8 +47,6 @@ def _user(body: Body) -> str:
 
 
 def _meta(exchange: Exchange, body: Body) -> dict[str, Any]:
-    if body.get("dex"):
-        raise BadRequest(f"dex: found {body['dex']!r}, expected none: the simulator has no builder-deployed venues")
     universe = [
         {
             "szDecimals": listing.spec.sz_decimals,

@@ -1,7 +1,7 @@
 """The venue's answers as keys, types and number formats, written down by hand from what ccxt has recorded of it.
 
 A shape is a type, a pattern of a string, a dict of shapes (a key with `?` may be missing), a list with one shape for every item,
-or a tuple of alternatives.
+or a tuple of alternatives. Whole numbers are numbers on the wire: ccxt's recorder put some of them into quotes, and left others.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-NUM = re.compile(r"-?\d+\.\d+")  # every number has a fraction: "60.0", "0.0"
-USD = re.compile(r"-?\d+\.\d{1,6}")
+# Every number has a fraction and no needless zeros: "60.0", "0.02".
+NUM = re.compile(r"(?!-0\.0$)-?(0|[1-9]\d*)\.(0|\d*[1-9])")
+USD = re.compile(r"(?!-0\.0$)-?(0|[1-9]\d*)\.(0|\d{0,5}[1-9])")
 HASH = re.compile(r"0x[0-9a-f]{64}")
 CLOID = re.compile(r"0x[0-9a-f]{32}")
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -19,7 +20,10 @@ SUMMARY = {"accountValue": USD, "totalNtlPos": USD, "totalRawUsd": USD, "totalMa
 POSITION = {
     "coin": str,
     "szi": NUM,
-    "leverage": {"type": re.compile("cross|isolated"), "value": int},
+    "leverage": (
+        {"type": re.compile("cross"), "value": int},
+        {"type": re.compile("isolated"), "value": int, "rawUsd": USD},
+    ),
     "entryPx": NUM,
     "positionValue": USD,
     "unrealizedPnl": USD,
@@ -63,14 +67,14 @@ FILL = {
     "side": re.compile("A|B"),
     "time": int,
     "startPosition": NUM,
-    "dir": re.compile("(Open|Close) (Long|Short)|Long > Short|Short > Long"),
+    "dir": re.compile("(Open|Close) (Long|Short)|Long > Short|Short > Long|Buy|Sell"),
     "closedPnl": USD,
     "hash": HASH,
     "oid": int,
     "crossed": bool,
-    "fee": USD,
+    "fee": NUM,  # of a spot buy: in the token
     "tid": int,
-    "feeToken": re.compile("USDC"),
+    "feeToken": re.compile("[A-Z0-9]+"),
     "twapId": None,
     "cloid?": CLOID,
     "builderFee?": USD,
@@ -96,7 +100,13 @@ FUNDING = {
     "hash": HASH,
     "delta": {"type": re.compile("funding"), "coin": str, "usdc": USD, "szi": NUM, "fundingRate": NUM, "nSamples": None},
 }
-TRANSFER = {"time": int, "hash": HASH, "delta": {"type": str, "usdc": USD, "nonce?": int, "fee?": USD, "user?": str, "destination?": str}}
+UPDATES: tuple[dict[str, Any], ...] = (
+    {"type": re.compile("deposit"), "usdc": USD},
+    {"type": re.compile("withdraw"), "usdc": USD, "nonce": int, "fee": USD},
+    {"type": re.compile("accountClassTransfer"), "usdc": USD, "toPerp": bool},
+)
+TRANSFER = {"time": int, "hash": HASH, "delta": UPDATES}
+BALANCE = {"coin": str, "token": int, "total": NUM, "hold": NUM, "entryNtl": USD}
 FEES = {
     "dailyUserVlm": [{"date": DAY, "userCross": NUM, "userAdd": NUM, "exchange": NUM}],
     "feeSchedule": {"cross": NUM, "add": NUM, "tiers": {"vip": [], "mm": []}, "referralDiscount": NUM},
@@ -106,6 +116,26 @@ FEES = {
 }
 FILLED = {"filled": {"totalSz": NUM, "avgPx": NUM, "oid": int, "cloid?": CLOID}}
 RESTING = {"resting": {"oid": int, "cloid?": CLOID}}
+BRIEF_ORDER = {
+    "coin": str,
+    "limitPx": NUM,
+    "oid": int,
+    "side": re.compile("A|B"),
+    "sz": NUM,
+    "timestamp": int,
+    "origSz": NUM,
+    "cloid?": CLOID,
+}
+META = {"universe": [COIN], "marginTables": list, "collateralToken": int}
+
+
+def placed(*statuses: Any) -> dict[str, Any]:
+    """The answer to an order action with these statuses, one by one."""
+    one = {str(place): status for place, status in enumerate(statuses)}
+    return {"status": re.compile("ok"), "response": {"type": re.compile("order"), "data": {"statuses": one}}}
+
+
+DEFAULT = {"status": re.compile("ok"), "response": {"type": re.compile("default")}}
 
 
 def mismatches(shape: Any, value: Any, path: str = "answer") -> list[str]:
@@ -128,6 +158,8 @@ def mismatches(shape: Any, value: Any, path: str = "answer") -> list[str]:
 
 
 def _dict_mismatches(shape: dict[str, Any], value: Any, path: str) -> list[str]:
+    if isinstance(value, list):  # a list whose items differ
+        value = {str(place): item for place, item in enumerate(value)}
     if not isinstance(value, dict):
         return [f"{path}: expected an object, found {value!r}"]
     known = {key.removesuffix("?"): wanted for key, wanted in shape.items()}

@@ -10,9 +10,10 @@ from typing import Any
 
 import ccxt
 import pytest
-from tests.contracts.venue_protocol import recordings as rec
+from tests.contracts.venue_protocol import recording as rec
 from tests.contracts.venue_protocol.conftest import stock_ccxt
-from tests.contracts.venue_protocol.recordings import COUNTS, KINDS, RECORDED, Recording
+from tests.contracts.venue_protocol.recording import KINDS, Recording
+from tests.contracts.venue_protocol.recordings import COUNTS, RECORDED
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 
 TOKENS = {"PURR": "0.019", "UBTC": "105000", "HPENGU": "0.02"}
