@@ -58,6 +58,7 @@ class Recording:
     options: dict[str, Any] = field(default_factory=dict)  # of ccxt
     sends: dict[str, Any] | None = None  # what the installed ccxt sends where that is not `body`; then `body` is sent as it is, too
     refused: bool = False  # the simulator does not know it, and says so
+    empty: str = ""  # why there is nothing in the answer
 
     @property
     def name(self) -> str:

@@ -65,6 +65,7 @@ MARKET = (
         "candles",
         (ETH, "1m", None, 10, {"until": "1730378220000"}),
         _candles("ETH", "1m", NOW, 1730378220000),
+        empty="the recorded time is before this market's history",
     ),
     _read("fetchFundingRateHistory", "kilo pair", "funding", (KPEPE,), {"type": "fundingHistory", "coin": "kPEPE", "startTime": NOW}),
     _read(
