@@ -38,7 +38,7 @@ move_aside() {
   aside=providence/saved_runs.before-$(date -u +%Y%m%dT%H%M%SZ)
   mv providence/saved_runs "$aside"
   install -d -m 755 providence/saved_runs
-  [ ! -e "$aside/.gitkeep" ] || cp "$aside/.gitkeep" providence/saved_runs/
+  [ ! -e "$aside/.gitkeep" ] || cp --preserve=mode "$aside/.gitkeep" providence/saved_runs/
   say "the saved runs that were there are in $aside now"
 }
 

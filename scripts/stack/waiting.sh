@@ -1,6 +1,5 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 # Waits until services are well, and says which one is not. Sourced after common.sh.
-: "${project:?}" "${compose_command?}"
 
 patience=${WAIT_SECONDS:-300}   # for all of them
 grace=30                        # for one that was started and is not well: it may mend itself
