@@ -8,7 +8,7 @@ import warnings
 from typing import Any
 
 from celery import Celery, signals
-from celery.exceptions import CPendingDeprecationWarning
+from celery.exceptions import CPendingDeprecationWarning, SecurityWarning
 
 from threet_workers import broker_guard
 from threet_workers.configuration import SettingsLoader, configuration
@@ -37,6 +37,12 @@ def _formatter() -> logging.Formatter:
     formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     return formatter
+
+
+@signals.celeryd_init.connect  # type: ignore[untyped-decorator]
+def quieten(**_: Any) -> None:
+    """Celery warns of root for what a pickled message could do there; we take JSON alone. Containers have a user of their own."""
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges", SecurityWarning)
 
 
 @signals.worker_init.connect  # type: ignore[untyped-decorator]

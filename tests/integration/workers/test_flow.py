@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.integration.workers.harness import Stack, wait_for
+from tests.integration.workers.harness import PROJECT, Stack, wait_for
 from tests.support.simulator import SimulatorProcess
 
 from threet.adapters.clock import SystemClock
@@ -56,6 +57,14 @@ def flow(tmp_path_factory):
 
 def _products(flow: Flow) -> list[str]:
     return [product.symbol for product in SqlProducts(flow.engine).all()]
+
+
+def test_a_workers_start_has_no_warning_that_the_runbook_does_not_explain(flow):
+    start = flow.worker.text.partition(" ready.")[0].splitlines()
+    told = [line for line in start if any(word in line for word in ("Warning", "WARNING", "ERROR", "CRITICAL", "Traceback", "error"))]
+    explained = re.findall(r"^\| workers \| `(.+?)`", (PROJECT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    assert {line for line in told if not any(words in line for words in explained)} == set()
+    assert any("EventletDeprecationWarning" in line for line in told)
 
 
 def test_all_products_are_priced_and_the_prices_stay_fresh(flow):
