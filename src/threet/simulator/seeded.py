@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from threet.simulator.bars import MINUTE_MS, Rows
 
+# These, and the numbers below, are what a seed means: with others the same seed is another market. So they are no tunables.
 BLOCK_BARS = 720
 _CACHED_BLOCKS = 16
 _TREND_SHARE = 0.55

@@ -14,6 +14,7 @@ from threet.adapters.sql.transactions import write
 from threet.adapters.sql.votes import ACTIVE
 from threet.application.facts import RunRow, ShardHeartbeat
 
+_IDS_IN_A_STATEMENT = 500  # with room to spare below the 999 variables that an older SQLite takes
 _LOST = "lost: its shard was started again and does not know it"
 
 
@@ -65,8 +66,8 @@ class SqlRunsPublisher:
             active = select(runs.c.id).where(runs.c.shard == shard, runs.c.status == ACTIVE)
             lost = sorted(set(connection.execute(active).scalars()) - set(known_run_ids))
             ended = {"status": "ended", "exit_reason": _LOST, "votes": False, "position_direction": 0, "updated_at": now}
-            for start in range(0, len(lost), 500):
-                connection.execute(update(runs).where(runs.c.id.in_(lost[start : start + 500])).values(**ended))
+            for start in range(0, len(lost), _IDS_IN_A_STATEMENT):
+                connection.execute(update(runs).where(runs.c.id.in_(lost[start : start + _IDS_IN_A_STATEMENT])).values(**ended))
             return len(lost)
 
         return write(self._engine, work)
