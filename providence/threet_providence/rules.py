@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
+from threet.adapters.strategy_files import StrategyFileError, known_strategies
 from threet.domain.values import Symbol
 from threet.engine.engine import EngineRules
 from threet.engine.population import PopulationRules, Range, StrategyChoice
 from threet.engine.strategy import Strategy
-from threet.engine.trend import Trend
 from threet.engine.votes import VoteRules
 from threet.settings import Settings, SettingsError, StrategySettings
 
 _MS = 1_000
 _BPS = 10_000.0
 _UNIT_MS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-def known_strategies() -> dict[str, Strategy]:
-    """By the name under ``providence.strategies``."""
-    return {Trend.name: Trend()}
 
 
 def interval_ms(interval: str) -> int:
@@ -67,7 +63,10 @@ def _scaled(limits: Range, factor: float) -> Range:
 
 
 def _choices(settings: Settings) -> tuple[StrategyChoice, ...]:
-    known = known_strategies()
+    try:
+        known = known_strategies(settings.path(settings.providence.strategies_folder))
+    except StrategyFileError as error:
+        raise SettingsError([f"{error} (config.yml: providence.strategies_folder)"]) from None
     problems = [
         p for name, told in settings.providence.strategies.items() for p in _problems(name, told, known, settings.providence.warmup_bars)
     ]
@@ -79,7 +78,7 @@ def _choices(settings: Settings) -> tuple[StrategyChoice, ...]:
     )
 
 
-def _problems(name: str, told: StrategySettings, known: dict[str, Strategy], warmup_bars: int) -> list[str]:
+def _problems(name: str, told: StrategySettings, known: Mapping[str, Strategy], warmup_bars: int) -> list[str]:
     key = f"config.yml: providence.strategies.{name}"
     if name not in known:
         return [f"{key}: expected one of {', '.join(sorted(known))}, found {name}; correct the name"]
@@ -94,7 +93,9 @@ def _problems(name: str, told: StrategySettings, known: dict[str, Strategy], war
         problems.append(
             f"{key}.parameters: expected at most providence.warmup_bars = {warmup_bars} bars of history, found {needed}; lower the range"
         )
-    lowest = {p: low for p, (low, _) in told.parameters.items()}
-    if any(lowest[p.name] < 1 for p in strategy.parameters if p.whole):
-        problems.append(f"{key}.parameters: expected bars of 1 or more, found {lowest}; raise the range")
-    return problems
+    ranges = {p: told.parameters[p.name] for p in strategy.parameters}
+    return problems + [
+        f"{key}.parameters.{p.name}: expected a range inside [{p.low:g}, {p.high:g}], found {list(found)}; change it"
+        for p, found in ranges.items()
+        if not p.low <= found[0] <= found[1] <= p.high
+    ]

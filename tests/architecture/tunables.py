@@ -24,6 +24,7 @@ _VENUE = "the venue's own limit or pace"
 _FORMAT = "a format: what is longer is cut off, or is no answer"
 _SIMULATED = "how far back the simulated venue remembers: part of what it imitates"
 _BY_FLAGS = "for a start by flags alone, as in tests; with --config each value is of config.yml (held by a test)"
+_THOROUGHNESS = "of a check that a person asks for; its command line names what may differ, and nothing trades by it"
 
 ALLOWED: dict[tuple[str, str], str] = {
     ("celery-workers/threet_workers/flower.py", "the default of '--port'"): "Flower's well-known port; the command line names another",
@@ -40,6 +41,11 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("src/threet/adapters/venue/errors.py", "RETRY_SECONDS"): _VENUE,
     ("src/threet/application/update_candles.py", "_UNITS_MS"): _UNIT,
     ("src/threet/cli/status/reading.py", "_MOST_BYTES"): _FORMAT,
+    ("src/threet/cli/strategy/checking.py", "_MOST_BARS_BACK"): _THOROUGHNESS,
+    ("src/threet/cli/strategy/checking.py", "_SECOND_PROCESS_SECONDS"): _THOROUGHNESS,
+    ("src/threet/cli/strategy/command.py", "the default of '--bars'"): _THOROUGHNESS,
+    ("src/threet/cli/strategy/command.py", "the default of '--seed'"): _THOROUGHNESS,
+    ("src/threet/engine/strategy_check.py", "_MOST_TRIES"): _THOROUGHNESS,
     ("src/threet/engine/columns.py", "_LEAST_SLOTS"): "where the doubling of arrays begins; no result depends on it",
     ("src/threet/engine/population.py", "_MOST_DRAWS"): "so many failures prove that the ranges allow no run; no result depends on it",
     ("src/threet/observer/__main__.py", "limit"): "one connection: the reader asks one thing at a time",

@@ -30,6 +30,7 @@ def _on_one_machine(config: dict[str, Any]) -> dict[str, Any]:
         section[key] = re.sub(r"(://(?:\w+@)?)\w+:", r"\g<1>127.0.0.1:", section[key])
     config["state"]["folder"] = "state"
     config["providence"]["saved_runs"] = "saved_runs"
+    config["providence"]["strategies_folder"] = "strategies"
     config["telemetry"] |= {"otlp_endpoint": None, "metrics_address": "127.0.0.1", "metrics_port": None}
     return config
 

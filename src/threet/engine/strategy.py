@@ -16,9 +16,11 @@ from threet.engine.types import Floats, Ints
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One number that is drawn from a range of the settings; ``whole`` ones are drawn as whole numbers."""
+    """One number, drawn from a range of the settings that lies in [``low``, ``high``]; ``whole`` ones are drawn as whole numbers."""
 
     name: str
+    low: float
+    high: float
     whole: bool = False
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from threet.engine.bars import Bars
+from threet.engine.indicators import lengths
 from threet.engine.strategy import Parameter
 from threet.engine.types import Floats, Ints
 
@@ -15,7 +16,11 @@ class Trend:
     """Long when the fast average is above the slow one by more than ``band_bps``, short when it is below by more, else as before."""
 
     name = "trend"
-    parameters = (Parameter("fast_bars", whole=True), Parameter("slow_bars", whole=True), Parameter("band_bps"))
+    parameters = (
+        Parameter("fast_bars", low=1, high=1_000, whole=True),
+        Parameter("slow_bars", low=2, high=1_000, whole=True),
+        Parameter("band_bps", low=0, high=1_000),
+    )
     state = ("signal",)
 
     def accepts(self, parameters: Mapping[str, float]) -> bool:
@@ -26,8 +31,8 @@ class Trend:
 
     def decide(self, bars: Bars, rows: Ints, parameters: Floats, state: Floats, direction: Ints) -> tuple[Ints, Floats]:
         means = bars.close_means
-        fast = means[rows, parameters[:, 0].astype(np.intp) - 1]
-        slow = means[rows, parameters[:, 1].astype(np.intp) - 1]
+        fast = means[rows, lengths(parameters[:, 0])]
+        slow = means[rows, lengths(parameters[:, 1])]
         band = slow * (parameters[:, 2] / 10_000.0)
         signal = np.where(fast > slow + band, 1.0, np.where(fast < slow - band, -1.0, state[:, 0]))
         return signal.astype(np.int64), signal[:, None]

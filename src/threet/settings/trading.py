@@ -108,4 +108,5 @@ class ProvidenceSettings(Section):
     read_entries: Count
     inbox_messages: Count
     unpublished_runs: Count
+    strategies_folder: Folder
     strategies: Mapping[Name, StrategySettings]

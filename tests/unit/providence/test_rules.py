@@ -42,10 +42,13 @@ def test_intervals(text, ms):
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"providence.strategies": {"momentum": {"weight": 1, "parameters": {}}}}, "strategies.momentum: expected one of trend"),
+        (
+            {"providence.strategies": {"momentum": {"weight": 1, "parameters": {}}}},
+            "strategies.momentum: expected one of breakout, entropy, trend",
+        ),
         ({f"{TREND}.band_bps": REMOVED}, f"{TREND}.band_bps: expected a range"),
         ({f"{TREND}.band_bbs": [0, 1]}, f"{TREND}.band_bbs: expected one of band_bps, fast_bars, slow_bars"),
-        ({f"{TREND}.fast_bars": [0, 4]}, "expected bars of 1 or more"),
+        ({f"{TREND}.fast_bars": [0, 4]}, "fast_bars: expected a range inside [1, 1000], found [0.0, 4.0]"),
     ],
 )
 def test_a_strategy_that_cannot_be_drawn_is_refused_by_its_key(tmp_path, changes, problem):

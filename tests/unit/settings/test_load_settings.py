@@ -179,7 +179,10 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
         ({"reconciliation.lease_seconds": 12.9}, "reconciliation.lease_seconds"),
         ({"providence.vote_exit_return_percent": 0.05}, "providence.vote_exit_return_percent"),
         ({"providence.strategies": {}}, "providence.strategies"),
-        ({"providence.warmup_bars": 39}, "providence.strategies.trend.parameters.slow_bars"),
+        (
+            {"providence.warmup_bars": 39, "providence.strategies.breakout": REMOVED, "providence.strategies.entropy": REMOVED},
+            "providence.strategies.trend.parameters.slow_bars",
+        ),
         ({"workers.autoscale_min": 101}, "workers.autoscale_min"),
         ({"exchange.base_url": None}, "exchange.base_url"),
         ({**LIVE, "exchange.base_url": "http://127.0.0.1:1"}, "exchange.base_url"),

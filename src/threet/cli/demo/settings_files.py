@@ -87,6 +87,7 @@ def write_settings(
     for section, values in _SHORT_SHOW.items():
         raw[section].update(values)
     raw["exchange"]["base_url"] = f"http://127.0.0.1:{ports.simulator}"
+    raw["providence"]["strategies_folder"] = str(project_config.absolute().parent / "providence" / "strategies")
     raw["redis"]["url"] = f"redis://127.0.0.1:{ports.redis}/0"
     raw["database"]["url"] = database_url or f"sqlite:///{folder.database.absolute()}"
     for node in raw["observers"]["nodes"]:

@@ -1,0 +1,1 @@
+"""`3t strategy`: for those who write one."""
