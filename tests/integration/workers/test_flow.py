@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from tests.integration.workers.harness import PROJECT, Stack, wait_for
+from tests.integration.workers.harness import Stack, wait_for
+from tests.support.settings import ROOT
 from tests.support.simulator import SimulatorProcess
 
 from threet.adapters.clock import SystemClock
@@ -62,7 +63,7 @@ def _products(flow: Flow) -> list[str]:
 def test_a_workers_start_has_no_warning_that_the_runbook_does_not_explain(flow):
     start = flow.worker.text.partition(" ready.")[0].splitlines()
     told = [line for line in start if any(word in line for word in ("Warning", "WARNING", "ERROR", "CRITICAL", "Traceback", "error"))]
-    explained = re.findall(r"^\| workers \| `(.+?)`", (PROJECT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    explained = re.findall(r"^\| workers \| `(.+?)`", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
     assert {line for line in told if not any(words in line for words in explained)} == set()
     assert any("EventletDeprecationWarning" in line for line in told)
 
