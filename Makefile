@@ -55,8 +55,9 @@ test: venv ## check, and every test that needs no container and no fault loop
 	$(PYTEST) $(PARALLEL) -m "not faults and not compose and not alone"
 	$(PYTEST) -m "not faults and not compose and alone"
 
-test-faults: venv ## crash and fault loops, kills, a short soak
+test-faults: venv ## crash and fault loops, kills, a short soak; properties at length
 	@scripts/system_packages.sh --if-missing
+	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile thorough
 	$(PYTEST) -m "faults and not compose"
 
 test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores
