@@ -166,6 +166,19 @@ def test_a_recorded_request_goes_out_again_and_is_accepted(stage: Stage, row: Re
         check_accepted(stage.process, exchange, row)
 
 
+def test_the_dead_mans_switch_is_set_to_the_recorded_time(stage: Stage) -> None:
+    row = next(row for row in RECORDED if row.kind == "scheduleCancel")
+    exchange = stage.exchange_for(row)
+    call(exchange, row, {})
+    sent = json.loads(exchange.last_request_body)
+    assert sent["action"]["time"] == sent["nonce"] + 1
+
+
+def test_a_twap_order_is_refused_aloud(stage: Stage) -> None:
+    with pytest.raises(ccxt.ExchangeError, match="Failed to deserialize"):
+        stage.owner.create_twap_order(rec.SOL, "buy", 1, 600_000)
+
+
 @pytest.mark.parametrize("row", [row for row in RECORDED if row.refused], ids=lambda row: row.name)
 def test_a_recorded_request_of_what_is_not_simulated_is_refused_aloud(stage: Stage, row: Recording) -> None:
     exchange = stage.exchange_for(row)
