@@ -1,4 +1,4 @@
-"""What holds for every test: unit tests open no socket, e2e tests run alone, Hypothesis does not count milliseconds on a busy machine."""
+"""What holds for every test: unit tests open no socket, e2e tests run alone, no process outlives the run, and how long Hypothesis looks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.support.leftovers import Leftovers
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 E2E_TESTS = Path(__file__).parent / "e2e"
 
-settings.register_profile("3t", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A busy machine is no failure, so that no milliseconds are counted.
+settings.register_profile("3t", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("3t"), max_examples=1000)  # make test-faults
 settings.load_profile("3t")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Leftovers(config))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

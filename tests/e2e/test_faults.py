@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import text
+from tests.support import children
 from tests.support.platform import PROJECT, Platform
 
 from threet.domain.values import OrderState
@@ -139,7 +139,7 @@ def test_no_order_was_ever_sent_twice(platform):
 def test_a_second_manager_of_a_shard_refuses_and_names_the_first(platform):
     script = PROJECT / "providence" / "3T-PROVIDENCE-v2.py"
     files = ["--config", str(platform.folder / "config.yml"), "--secrets", str(platform.folder / "secrets" / "providence.yml")]
-    second = subprocess.run([sys.executable, str(script), *files], capture_output=True, text=True, timeout=60, check=False)
+    second = children.run([sys.executable, script, *files], timeout=60)
     assert second.returncode != 0
     assert str(platform.part("providence").pid) in second.stderr + second.stdout
 

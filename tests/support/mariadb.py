@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from tests.support import children
 
 PASSWORD = "example-database-password"
 USER = "threet"
@@ -53,7 +54,7 @@ class MariaDb:
 
     def start(self) -> None:
         """Starts and waits until it answers."""
-        command = [
+        command: list[str | Path] = [
             _program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.folder}/data",
@@ -61,11 +62,12 @@ class MariaDb:
             f"--pid-file={self.folder}/pid",
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
-            *_user(),
             *_SMALL,
         ]
+        if os.geteuid() == 0:  # it refuses to run as root; the package has made a user for it
+            command = children.as_user("mysql", command)
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment())
+            self._process = children.start(command, stdout=log, stderr=log, env=self._environment())
         self._wait()
 
     def stop(self) -> None:
@@ -150,7 +152,7 @@ def _program(name: str) -> str:
 
 
 def _user() -> list[str]:
-    """mariadbd refuses to run as root; the package has made a user for it."""
+    """As whom the files are made."""
     if os.geteuid() != 0:
         return []
     pwd.getpwnam("mysql")

@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from tests.support import children
 
 START_SECONDS = 30
 SEEDS = {"a": "0a" * 32, "b": "0b" * 32, "c": "0c" * 32}
@@ -67,13 +68,15 @@ class ObserverProcess:
         self.state.mkdir(parents=True, exist_ok=True)
         with (self.state / f"observer_{self.name}.log").open("a") as log:
             command = [*self._command, "--state", str(self.state), "--port", str(self.port)]
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = children.start(command, stdout=subprocess.PIPE, stderr=log, text=True)
         guard = threading.Timer(START_SECONDS, self.process.kill)
         guard.start()
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         guard.cancel()
-        assert line.startswith(f"observer {self.name} ready http://127.0.0.1:"), f"observer did not start: {line!r}\n{self.log()}"
+        if not line.startswith(f"observer {self.name} ready http://127.0.0.1:"):
+            self.stop(signal.SIGKILL)
+            raise AssertionError(f"observer did not start: {line!r}\n{self.log()}")
         self.url = line.split()[-1]
         self.port = int(self.url.rpartition(":")[2])
         return self

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.support import children
 
 from threet.adapters.sql import SqlCycleStore, make_engine
 from threet.application.store import DecisionRecord
@@ -51,7 +52,7 @@ class Platform:
     def __enter__(self) -> Platform:
         output = (self.folder.parent / f"{self.folder.name}.out").open("ab")
         command = [str(COMMAND), "demo", "--state", str(self.folder), *self._flags]
-        self._process = subprocess.Popen(command, stdout=output, stderr=output, cwd=PROJECT, start_new_session=True)
+        self._process = children.start(command, stdout=output, stderr=output, cwd=PROJECT, start_new_session=True)
         output.close()
         try:
             self.wait(lambda: (self.folder / "config.yml").exists() and bool(self._decisions_or_none()), 120, "a first decision")
@@ -131,7 +132,7 @@ class Platform:
     def command(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """`3t ARGUMENTS` against this platform's config."""
         line = [str(COMMAND), *arguments, "--config", str(self.folder / "config.yml")]
-        return subprocess.run(line, capture_output=True, text=True, timeout=timeout, cwd=PROJECT, check=False)
+        return children.run(line, timeout=timeout, cwd=PROJECT)
 
     def decision(self) -> DecisionRecord:
         return self.store.decisions(1)[0]

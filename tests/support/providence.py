@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from sqlalchemy import select
+from tests.support import children
 from tests.support.market_steps import WARMUP, MarketStep, Prices
 from tests.support.redis import RedisServer
 from tests.support.settings import ROOT, write_config
@@ -80,7 +81,7 @@ class ManagerProcess:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             command = [sys.executable, str(SCRIPT), "--config", str(self.config), *arguments]
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+            self.process = children.start(command, stdout=log, stderr=subprocess.STDOUT)
         return self.process
 
     def begin(self) -> None:

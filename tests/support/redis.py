@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import redis
+from tests.support import children
 
 
 def redis_binary() -> str:
@@ -55,8 +56,12 @@ class RedisServer:
             f'bind 127.0.0.1\nport {self.port}\ndir "{self.folder}"\nrequirepass "{self.password}"\n'
             'appendonly yes\nsave ""\nmaxmemory-policy noeviction\n',
         )
-        self._process = subprocess.Popen([redis_binary(), str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self._wait()
+        self._process = children.start([redis_binary(), conf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self._wait()
+        except BaseException:
+            self.kill()
+            raise
 
     def kill(self) -> None:
         """SIGKILL, as a crash would be."""

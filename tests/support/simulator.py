@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from eth_keys.datatypes import PrivateKey
+from tests.support import children
 
 from threet.simulator.ledger import read_ledger
 
@@ -74,9 +75,11 @@ class SimulatorProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "threet.simulator", "--state", str(self.folder), "--port", str(self.port), *self.flags]
         with self.log.open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = children.start(command, stdout=subprocess.PIPE, stderr=log, text=True)
         line = self._ready_line()
-        assert line.startswith("simulator ready http"), f"simulator did not start: {line!r}\n{self.log.read_text()}"
+        if not line.startswith("simulator ready http"):
+            self.kill()
+            raise AssertionError(f"simulator did not start: {line!r}\n{self.log.read_text()}")
         self.url = line.split()[-1]
         self.port = int(self.url.rpartition(":")[2])
         return self

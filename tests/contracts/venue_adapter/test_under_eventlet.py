@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.contracts.venue_adapter.conftest import Desk
+from tests.support import children
 from tests.support.venue_settings import PROJECT
 
 
 def test_fifty_slow_questions_overlap_in_greenlets(desk: Desk, tmp_path: Path) -> None:
     desk.simulator.fault("slow", match={"type": "exchangeStatus"}, seconds=0.5)
     command = [sys.executable, "-W", "ignore", "-m", "tests.contracts.venue_adapter.under_eventlet", str(tmp_path), desk.simulator.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=PROJECT, check=False)
+    done = children.run(command, timeout=60, cwd=PROJECT)
     assert done.returncode == 0, done.stderr
     answered, seconds = done.stdout.split()
     assert int(answered) == 50

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from tests.contracts.venue_protocol.conftest import stock_ccxt
 from tests.contracts.venue_protocol.test_trading import cloid, price_of, send
+from tests.support import children
 from tests.support.simulator import SimulatorProcess, make_wallet, simulator
 
 __all__ = ["simulator"]
@@ -165,7 +166,7 @@ def test_the_control_api_refuses_with_what_it_found_and_expects(
 
 
 def _refused(*flags: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "threet.simulator", *flags], capture_output=True, text=True, timeout=30, check=False)
+    done = children.run([sys.executable, "-m", "threet.simulator", *flags], timeout=30)
     assert done.returncode == 2
     assert done.stdout == ""
     return done.stderr
@@ -188,7 +189,7 @@ def test_it_takes_its_values_from_the_platforms_config(tmp_path: Path) -> None:
 
 def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "threet.simulator", "--state", str(tmp_path), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with children.start(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline().startswith("simulator ready")
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, 0))  # every file is as large as it may get
@@ -203,7 +204,7 @@ def test_a_disk_that_takes_no_more_is_one_line(tmp_path: Path) -> None:
 def test_a_state_folder_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     command = [sys.executable, "-m", "threet.simulator", "--state", str(tmp_path / "file" / "state"), "--port", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = children.run(command, timeout=30)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"simulator: {tmp_path}/file/state cannot be written: Not a directory")
     assert "Traceback" not in done.stderr

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tests.support import children
 
 PROJECT = Path(__file__).parents[3]
 THREET = [sys.executable, "-m", "threet.cli.main"]
@@ -28,7 +29,7 @@ class Show:
         self._err: list[str] = []
         command = [*THREET, "demo", "--config", str(PROJECT / "config.yml"), "--state", str(state), *flags]
         environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
-        self.process = subprocess.Popen(
+        self.process = children.start(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=state.parent, start_new_session=True
         )
         self._threads = [
@@ -106,7 +107,7 @@ class Show:
     def command(self, *arguments: str, seconds: float = 60) -> subprocess.CompletedProcess[str]:
         """`3t ARGUMENTS` on this show."""
         command = [*THREET, *arguments, "--config", str(self.state / "config.yml")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=seconds, cwd=self.state.parent, check=False)
+        return children.run(command, timeout=seconds, cwd=self.state.parent)
 
     def status(self) -> dict[str, Any]:
         done = self.command("status", "--json")

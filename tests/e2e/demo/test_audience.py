@@ -12,13 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.e2e.demo.show import PROJECT, THREET
+from tests.support import children
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def start(state: Path, stdout: int, stderr: int) -> subprocess.Popen[bytes]:
     command = [*THREET, "demo", "--config", str(PROJECT / "config.yml"), "--state", str(state)]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=state.parent, start_new_session=True)
+    return children.start(command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=state.parent, start_new_session=True)
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from tests.e2e.demo.show import PROJECT, THREET, Show
+from tests.support import children
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -31,13 +31,7 @@ def test_ctrl_c_stops_everything_also_a_part_that_hangs_and_a_second_supervisor_
     first = show()
     first.wait_until_up()
     _flatten_closes_everything_and_says_so(first)
-    second = subprocess.run(
-        [*THREET, "demo", "--config", str(PROJECT / "config.yml"), "--state", str(first.state)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    second = children.run([*THREET, "demo", "--config", str(PROJECT / "config.yml"), "--state", str(first.state)], timeout=60)
     assert second.returncode == 1
     assert f"another demo runs in {first.state}: process {first.process.pid}, since" in second.stderr
     first.child("threet.observer", "--name c").send_signal(signal.SIGSTOP)  # it will not hear SIGTERM

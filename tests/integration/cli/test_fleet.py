@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.support import children
 
 from threet.cli.demo.fleet import Fleet, Part, StartFailed, State
 from threet.cli.demo.health import CannotTell, lives, log_says
@@ -195,7 +196,7 @@ def test_children_of_a_killed_supervisor_die(tmp_path: Path) -> None:
         f"c = Child(Command((sys.executable, '-S', '-c', {STUBBORN!r}), dict(os.environ), Path('.')), LogFile(Path('log'), 1000))\n"
         "print(c.pid, flush=True); time.sleep(600)"
     )
-    supervisor = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    supervisor = children.start([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
     assert supervisor.stdout is not None
     child = psutil.Process(int(supervisor.stdout.readline()))
     supervisor.kill()

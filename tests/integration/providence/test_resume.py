@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.market_steps import A, B, C, Prices, rules, session
+from tests.support.properties import examples
 from tests.support.shard import NOW, Shard, entries_of
 
 from threet_providence.journal import JournalError, segment_paths
@@ -158,7 +159,7 @@ def _five_minutes(runs):
     return replace(rules(runs), interval_ms=300_000)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(1.5), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_no_byte_of_a_snapshot_can_change_unseen(saved, tmp_path, data):
     path = data.draw(st.sampled_from(sorted(saved[0].glob("run_*.json"))))

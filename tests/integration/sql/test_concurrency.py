@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine
 from tests.integration.sql.contender import COUNTER, SHARED, count_up
 from tests.integration.sql.facts import order
+from tests.support import children
 from tests.support.databases import empty
 from tests.support.settings import ROOT, write_config
 
@@ -28,7 +29,7 @@ def contend(folder: Path, engine: Engine, what: str, times: int, contenders: int
     config = write_config(folder, {"database.url": url, "database.busy_timeout_seconds": 30})
     base = [sys.executable, "-m", "tests.integration.sql.contender", str(config), str(ROOT / "secrets.example.yml"), what]
     processes = [
-        subprocess.Popen([*base, f"holder-{number}", str(times)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        children.start([*base, f"holder-{number}", str(times)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for number in range(contenders)
     ]
     try:
@@ -151,7 +152,7 @@ def test_deadlocked_writers_on_mariadb_are_run_again(mariadb_engine: Engine) -> 
 def test_greenlets_of_a_worker_neither_lose_an_update_nor_lock_each_other_out(engine: Engine, tmp_path: Path) -> None:
     config = write_config(tmp_path, {"database.url": engine.url.render_as_string(hide_password=True).replace(":***@", "@")})
     command = [sys.executable, "-m", "tests.integration.sql.greenlets", str(config), str(ROOT / "secrets.example.yml")]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    done = children.run(command, cwd=ROOT, timeout=60)
     assert done.stdout.strip() == "200", done.stderr
 
 

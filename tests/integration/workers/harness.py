@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tests.support import children
 from tests.support.redis import RedisServer
 from tests.support.venue_settings import PROJECT, write_config
 
@@ -40,7 +41,7 @@ class Part:
         self.name = name
         self.log = log
         with log.open("ab") as file:
-            self.process = subprocess.Popen(command, stdout=file, stderr=file, env=dict(environment), cwd=PROJECT)
+            self.process = children.start(command, stdout=file, stderr=file, env=dict(environment), cwd=PROJECT)
 
     @property
     def text(self) -> str:
@@ -97,8 +98,12 @@ class Stack:
 
     def __enter__(self) -> Stack:
         self.redis.start()
-        if self._database:
-            create_schema(make_engine(self.settings, self.loaded_secrets))
+        try:
+            if self._database:
+                create_schema(make_engine(self.settings, self.loaded_secrets))
+        except BaseException:
+            self.redis.kill()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -10,6 +10,7 @@ import psutil
 import pytest
 import requests
 from tests.integration.workers.harness import Part, Stack, wait_for
+from tests.support import children
 from tests.support.redis import free_port
 
 EVERY_HALF_SECOND = {"update_prices_seconds": 0.5}
@@ -89,7 +90,7 @@ STARTS = {
 
 def _start(arguments: list[str], config: Path) -> subprocess.CompletedProcess[str]:
     environment = {"THREET_CONFIG": str(config), "PATH": "/usr/bin:/bin"}
-    return subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return children.run([sys.executable, *arguments], env=environment, timeout=60)
 
 
 @pytest.mark.parametrize("part", STARTS)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.properties import examples
 from tests.unit.domain.test_decision import BTC, ETH, NOW, TERMS, inputs, reading, vote
 
 from threet.domain.caps import CapExceeded, Caps, Pending, check_caps
@@ -38,7 +39,7 @@ def reach(name: Symbol, contracts: Decimal, pending: list[Pending]) -> Decimal:
     return max(abs(contracts + bought), abs(contracts + sold))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(1.5))
 @given(cycles)
 def test_whatever_becomes_of_the_orders_no_send_leads_beyond_a_cap_nor_repeats_a_name(given_cycles):
     held = dict.fromkeys(COINS, Decimal(0))

@@ -10,6 +10,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.properties import examples
 from tests.unit.simulator.conftest import ADDRESS, Desk, Wall
 
 from threet.simulator.ledger import read_ledger
@@ -41,7 +42,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(0.4))
 @given(st.lists(steps, max_size=25))
 def test_the_ledger_identity_holds_through_any_history_and_its_reload(history: list[tuple[Any, ...]]) -> None:
     with TemporaryDirectory() as folder:

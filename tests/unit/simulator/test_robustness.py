@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.properties import examples
 
 from threet.simulator import actions, info
 from threet.simulator.placing import BadRequest
+
+pytestmark = pytest.mark.hypothesis  # which pytest cannot see by itself: the properties are made inside the tests
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=8), st.sampled_from(["0.1", "100000"])
@@ -49,7 +53,7 @@ requests = st.one_of(*[body.map(lambda content, kind=kind: {"type": kind, **cont
 def test_any_action_is_answered_or_not_understood(desk: Any) -> None:
     nonce = iter(range(desk.wall.ms, desk.wall.ms + 10**6))
 
-    @settings(max_examples=300)
+    @settings(max_examples=examples(3))
     @given(requests)
     def check(action: dict[str, Any]) -> None:
         before = desk.account.cash
@@ -77,7 +81,7 @@ def test_any_question_is_answered_or_not_understood(desk: Any) -> None:
     }
     questions = st.builds(lambda kind, rest: {"type": kind, **rest}, kinds, st.fixed_dictionaries({}, optional=keys))
 
-    @settings(max_examples=300)
+    @settings(max_examples=examples(3))
     @given(questions | values)
     def check(body: Any) -> None:
         try:
