@@ -79,4 +79,4 @@ compose build preflight >"$starter_words" 2>&1 || { cat "$starter_words" >&2; ex
 hand_over || exit $?
 restore_database
 restore_saved_runs
-say "Restored. Next: make install; make status. Compare what the account holds with what you expect before trading goes on: make halt stops it"
+say "Restored; only MariaDB runs. Next: make halt, to look before anything is traded; make install; make status; make resume"
