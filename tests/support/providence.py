@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -76,12 +74,14 @@ class ManagerProcess:
         self.store = SqlCycleStore(self.engine)
         self.saved_runs = folder / "saved_runs"
         self.process: subprocess.Popen[bytes] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self._log = folder / "log.txt"
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
             command = [sys.executable, str(SCRIPT), "--config", str(self.config), *arguments]
             self.process = children.start(command, stdout=log, stderr=subprocess.STDOUT)
+        self._started.append(self.process)
         return self.process
 
     def begin(self) -> None:
@@ -91,10 +91,11 @@ class ManagerProcess:
         wait_for(lambda: self.log().count("population") + self.log().count("resumed ") > before, f"a start in {self._log}")
 
     def kill(self) -> None:
-        if self.process is not None and self.process.poll() is None:
-            os.kill(self.process.pid, signal.SIGKILL)
-        if self.process is not None:
-            self.process.wait(10)
+        """Every one that was started: a second one that was refused does not hide the first."""
+        for process in self._started:
+            process.kill()
+        for process in self._started:
+            process.wait(10)
 
     def stop(self) -> int:
         assert self.process is not None
