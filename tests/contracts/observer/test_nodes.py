@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from tests.support import children
 from tests.support.observer import SEEDS, ObserverProcess, node_entries, public_key, write_secrets
 from tests.support.sequences import MemorySequences
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
@@ -76,6 +76,7 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
         simulator.fund(wallet.address)
         exchange = {"base_url": simulator.url, "requests_per_minute": 60_000}
         observers = {"nodes": node_entries({}), "interval_seconds": 0.5, "request_timeout_seconds": 2}
+        observers |= {"answer_timeout_seconds": 1.8, "sub_accounts_refresh_seconds": 2}
         config = write_config(folder, {"exchange": exchange, "observers": observers})
         nodes = {name: ObserverProcess(name, config, write_secrets(folder, name, wallet.address), folder / name) for name in SEEDS}
         with ExitStack() as running:
@@ -195,7 +196,7 @@ def start_in_vain(watch: Watch, name: str, state: str) -> str:
     """What a node with observer a's secrets writes when it cannot start."""
     command = [sys.executable, "-m", "threet.observer", "--config", str(watch.config), "--secrets", str(watch.folder / "secrets-a.yml")]
     command += ["--name", name, "--port", "0", "--state", str(watch.folder / state)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = children.run(command, timeout=60)
     assert done.returncode == 2
     assert done.stdout == ""
     return done.stderr
