@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import stat
@@ -33,19 +34,52 @@ def default_secrets_path(config_path: Path, environment: Mapping[str, str] | Non
 
 def load_secrets(path: Path, settings: Settings) -> Secrets:
     """The checked secrets. Raises SettingsError with every problem at once; no message holds a value."""
-    if path.is_dir() and (path / "secrets.yml").exists():
-        path = path / "secrets.yml"
-    raw = _read_folder(path) if path.is_dir() else read_mapping(path, _CURE)
-    try:
-        secrets = named(Secrets.model_validate(raw), path)
-    except ValidationError as error:
-        raise SettingsError(explain(path, Secrets, error, show_values=False)) from None
-    problems = [*_wrong_forms(path, secrets)]
-    if settings.exchange.mode != "simulator":
-        problems += [*_open_permissions(path), *_examples(path, secrets, settings.exchange.mode)]
-    if problems:
+    secrets, problems = examine_secrets(path, settings.exchange.mode)
+    if problems or secrets is None:
         raise SettingsError(problems)
     return secrets
+
+
+def examine_secrets(path: Path, mode: str) -> tuple[Secrets | None, list[str]]:
+    """What can be used of a file, or None where it cannot be read at all, and everything that is wrong with it."""
+    if path.is_dir() and (path / "secrets.yml").exists():
+        path = path / "secrets.yml"
+    try:
+        raw = _read_folder(path) if path.is_dir() else read_mapping(path, _CURE)
+        secrets, problems = _validated(path, raw)
+    except SettingsError as error:
+        return None, list(error.problems)
+    problems += _wrong_forms(path, secrets)
+    if mode != "simulator":
+        problems += [*_open_permissions(path), *_examples(path, secrets, mode)]
+    return secrets, problems
+
+
+def _validated(path: Path, raw: dict[str, Any]) -> tuple[Secrets, list[str]]:
+    """A slip in one key does not hide what is wrong with the others: they are looked at without it."""
+    try:
+        return named(Secrets.model_validate(raw), path), []
+    except ValidationError as error:
+        problems = explain(path, Secrets, error, show_values=False)
+        rest = copy.deepcopy(raw)
+        for details in error.errors(include_url=False):
+            _take_out(rest, details["loc"])
+    try:
+        return named(Secrets.model_validate(rest), path), problems
+    except ValidationError:
+        raise SettingsError(problems) from None
+
+
+def _take_out(raw: Any, location: tuple[int | str, ...]) -> None:
+    """Removes what stands there: the innermost key of ``location`` that the mapping has."""
+    first, *others = location
+    if not isinstance(raw, dict) or first not in raw:
+        return
+    inner = raw[first]
+    if others and isinstance(inner, dict) and others[0] in inner:
+        _take_out(inner, tuple(others))
+    else:
+        del raw[first]
 
 
 def _read_folder(folder: Path) -> dict[str, Any]:
@@ -77,17 +111,35 @@ def _examples(path: Path, secrets: Secrets, mode: str) -> list[str]:
     ]
 
 
+_KEYS_BELOW = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+"""The order of the curve secp256k1 (SEC 2, 2.4.1): its private keys are the numbers from 1 to below it."""
+
+
+def _is_private_key(text: str) -> bool:
+    return bool(re.fullmatch(r"0x[0-9a-fA-F]{64}", text)) and 0 < int(text, 16) < _KEYS_BELOW
+
+
 _FORMS: tuple[tuple[str, str, Callable[[str], object]], ...] = (
     (r"exchange\.walletAddress", "an address: 0x and 40 hex digits", re.compile(r"0x[0-9a-fA-F]{40}").fullmatch),
-    (r"exchange\.privateKey", "a private key: 0x and 64 hex digits", re.compile(r"0x[0-9a-fA-F]{64}").fullmatch),
+    (r"exchange\.privateKey", "a private key: 0x and 64 hex digits", _is_private_key),
     (r"observers\.\w+\.private_key", "an Ed25519 seed: 64 hex digits", re.compile(r"[0-9a-fA-F]{64}").fullmatch),
 )
 
 
+def has_its_form(name: str, text: str) -> bool:
+    """Whether the value of the secret ``name`` looks like one."""
+    return _expected_form(name, text) is None
+
+
+def _expected_form(name: str, text: str) -> str | None:
+    """None where it has it."""
+    return next((expected for pattern, expected, fits in _FORMS if re.fullmatch(pattern, name) and not fits(text)), None)
+
+
 def _wrong_forms(path: Path, secrets: Secrets) -> list[str]:
+    texts = {name: value.get_secret_value() for name, value in secrets.values().items()}
     return [
-        problem(path, name, f"expected {expected}, was a text of {len(value.get_secret_value())} characters")
-        for name, value in secrets.values().items()
-        for pattern, expected, fits in _FORMS
-        if re.fullmatch(pattern, name) and not fits(value.get_secret_value())
+        problem(path, name, f"expected {expected}, was a text of {len(text)} characters")
+        for name, text in texts.items()
+        if (expected := _expected_form(name, text))
     ]

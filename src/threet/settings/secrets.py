@@ -48,6 +48,10 @@ class FlowerSecrets(_Part):
     password: Secret = None
 
 
+class GrafanaSecrets(_Part):
+    password: Secret = None
+
+
 class ObserverSecrets(_Part):
     private_key: Secret = None
 
@@ -59,6 +63,7 @@ class Secrets(_Part):
     database: DatabaseSecrets = DatabaseSecrets()
     redis: RedisSecrets = RedisSecrets()
     flower: FlowerSecrets = FlowerSecrets()
+    grafana: GrafanaSecrets = GrafanaSecrets()
     observers: dict[Name, ObserverSecrets] = Field(default_factory=dict)
     set_names: tuple[str, ...] | None = None
 
@@ -111,10 +116,10 @@ _MAY_HAVE: dict[str, tuple[str, ...]] = {
     ),
     "providence": ("database.password", "redis.password"),
     "flower": ("redis.password", "flower.user", "flower.password"),
-    "simulator": ("exchange.walletAddress",),
+    "simulator": ("exchange.walletAddress", "exchange.apiKey"),
     "cli": ("exchange.walletAddress", "database.password", "redis.password"),
     "mariadb": ("database.password", "database.root_password", "database.readonly_password"),
-    "grafana": ("database.readonly_password",),
+    "grafana": ("database.readonly_password", "grafana.password"),
     "redis": ("redis.password",),
 }
 

@@ -18,7 +18,7 @@ from threet.settings.examples import EXAMPLE_ADDRESS, EXAMPLE_PUBLIC_KEYS, examp
 from threet.settings.secrets import may_have
 
 EXAMPLE = ROOT / "secrets.example.yml"
-SERVICES = ["celery_beat", "celery_worker", "celery_worker_reconcile", "providence", "flower", "simulator", "cli", "observer_a"]
+SERVICES = ["celery_beat", "celery_worker", "celery_worker_reconcile", "providence", "flower", "simulator", "cli", "observer_a", "mariadb", "redis", "grafana"]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_examples_keys_belong_together(settings: Settings, example: Secrets)
 
 
 def test_every_value_of_the_example_is_recognised(example: Secrets) -> None:
-    assert len(example.values()) == 12
+    assert len(example.values()) == 13
     for name, value in example.values().items():
         assert is_example(name, value.get_secret_value()), name
 
@@ -67,7 +67,7 @@ def test_the_example_is_refused_by_name_outside_the_simulator(tmp_path: Path, te
     path = written(tmp_path, yaml.safe_load(EXAMPLE.read_text()))
     with pytest.raises(SettingsError) as raised:
         load_secrets(path, testnet)
-    assert len(raised.value.problems) == 12
+    assert len(raised.value.problems) == 13
     for name, value in example.values().items():
         assert f"({path}: {name})" in str(raised.value)
         assert value.get_secret_value() not in str(raised.value)
@@ -107,6 +107,7 @@ def test_nothing_shows_a_secret(example: Secrets) -> None:
         ({"exchange": {"privatKey": "0xfeed"}}, "did you mean privateKey? ({path}: exchange.privatKey)"),
         ({"exchange": {"privateKey": 12345678901}}, "expected a text in quotation marks, was a value of type int"),
         ({"exchange": {"privateKey": "0xfeedfeed"}}, "expected a private key: 0x and 64 hex digits, was a text of 10 characters"),
+        ({"exchange": {"privateKey": "0x" + "f" * 64}}, "expected a private key: 0x and 64 hex digits, was a text of 66 characters"),
         ({"exchange": {"walletAddress": "feedfeed"}}, "expected an address: 0x and 40 hex digits"),
         ({"observers": {"a": {"private_key": "feedfeed"}}}, "expected an Ed25519 seed: 64 hex digits"),
         ({"exchange": "feedfeed"}, "expected a section with keys"),
@@ -120,6 +121,16 @@ def test_a_wrong_form_is_named_without_the_value(tmp_path: Path, settings: Setti
     assert expected.format(path=path) in str(raised.value)
     for value in ("feedfeed", "12345678901"):
         assert value not in told
+
+
+def test_a_slip_in_one_key_hides_nothing_that_is_wrong_with_the_others(tmp_path: Path, testnet: Settings) -> None:
+    values = {"exchange": {"privatKey": "0xfeed", "walletAddress": "feedfeed"}, "flower": "feedfeed", "redis": {"password": "example-x"}}
+    with pytest.raises(SettingsError) as raised:
+        load_secrets(written(tmp_path, values), testnet)
+    told = str(raised.value)
+    assert len(raised.value.problems) == 4, told
+    for name in ("exchange.privatKey", "exchange.walletAddress", "flower", "redis.password"):
+        assert f": {name})" in told
 
 
 def test_a_missing_file_names_itself_and_the_cure(tmp_path: Path, settings: Settings) -> None:

@@ -16,7 +16,7 @@ def make_engine(settings: Settings, secrets: Secrets) -> Engine:
     url = make_url(settings.database.url)
     if url.get_backend_name() == "sqlite":
         return _sqlite(url, settings)
-    return _mariadb(url.set(password=secrets.require("database.password")), settings)
+    return _mariadb(url, secrets.require("database.password"), settings)
 
 
 def _sqlite(url: URL, settings: Settings) -> Engine:
@@ -38,7 +38,7 @@ def _sqlite(url: URL, settings: Settings) -> Engine:
     return engine
 
 
-def _mariadb(url: URL, settings: Settings) -> Engine:
+def _mariadb(url: URL, password: str, settings: Settings) -> Engine:
     database = settings.database
     statement = database.statement_timeout_seconds
     # The server gives up first, so that a time-out is an answer and not a lost connection; the answer may take as long as a connection.
@@ -57,6 +57,7 @@ def _mariadb(url: URL, settings: Settings) -> Engine:
         pool_pre_ping=True,
         execution_options={RETRIES: database.write_retries},
         connect_args={
+            "password": password.encode(),  # as bytes: the driver would take its letters for Latin-1
             "charset": "utf8mb4",
             "collation": "utf8mb4_bin",
             "connect_timeout": max(1, int(database.connect_timeout_seconds)),
