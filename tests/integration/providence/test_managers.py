@@ -194,7 +194,7 @@ def test_what_cannot_be_started_says_why_and_ends_with_2(make):
     assert "--shard: expected K/1" in manager.log()
     other = make("other", **{"providence.strategies": {"momentum": {"weight": 1, "parameters": {}}}})
     assert other.start().wait(20) == 2
-    assert "providence.strategies.momentum: expected one of trend" in other.log()
+    assert "providence.strategies.momentum: expected one of breakout, entropy, trend" in other.log()
 
 
 def test_a_thread_that_dies_ends_the_process_with_its_reason(make):
