@@ -57,12 +57,19 @@ container_of() {
     --filter label=com.docker.compose.oneoff=False | head -n 1
 }
 
-# Of the services that there are containers of, those that run an image of ours, but not preflight.
-our_services() {
-  docker ps --all --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
-    --format '{{.Label "com.docker.compose.service"}} {{.Image}}' |
-    awk -v ours="$project/" '$1 != "preflight" && index($2, ours) == 1 { print $1 }' | sort
+# Of each container of this project, also stopped ones: service, image as it was asked for, state, health (or none), start.
+containers() {
+  local ids
+  mapfile -t ids < <(docker ps --all --quiet --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False)
+  [ ${#ids[@]} -gt 0 ] || return 0
+  # One that goes away meanwhile is left out.
+  docker inspect --format \
+    '{{index .Config.Labels "com.docker.compose.service"}} {{.Config.Image}} {{.State.Status}} {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}} {{.State.StartedAt}}' \
+    "${ids[@]}" 2>/dev/null || true
 }
+
+# Those that run an image of ours, but not preflight.
+our_services() { containers | awk -v ours="$project/" '$1 != "preflight" && index($2, ours) == 1 { print $1 }' | sort; }
 
 is_running() {
   local id
@@ -90,8 +97,26 @@ hand_over() {
   docker logs "$id"
 }
 
-# Runs the command `3t` in a container of its own, beside the others.
-in_cli() { compose --profile tools run --rm --no-deps -T -e "COLUMNS=${COLUMNS:-$(tput cols 2>/dev/null || echo 100)}" cli "$@" 2> >(without_compose_chatter >&2); }
+# The stores that run get the passwords that were handed over.
+give_passwords() {
+  if [ "$(containers | awk '$1 == "mariadb" { print $4 }')" = healthy ]; then
+    # root's own password is changed by hand first (docs/runbook.md).
+    docker exec "$(container_of mariadb)" sh -c "mariadb $root_login </docker-entrypoint-initdb.d/2-users.sql" ||
+      die "MariaDB does not take root's password of secrets.yml: no service was restarted. docs/runbook.md: changing a password"
+  fi
+  # Redis reads its password at its start only.
+  # shellcheck disable=SC2016  # the container's shell reads the file
+  if is_running redis && ! docker exec "$(container_of redis)" sh -c 'REDISCLI_AUTH="$(cat /run/secrets/redis.password)" redis-cli ping' 2>&1 | grep -qx PONG; then
+    say "redis restarts: its password is another one"
+    compose restart redis >/dev/null 2>&1
+  fi
+}
+
+# Runs the command `3t` in a container of its own, beside the others. It says who halted: the person, not the containers' user.
+in_cli() {
+  compose --profile tools run --rm --no-deps -T -e "LOGNAME=$(id -un)" -e "COLUMNS=${COLUMNS:-$(tput cols 2>/dev/null || echo 100)}" cli "$@" \
+    2> >(without_compose_chatter >&2)
+}
 
 # `run` tells of each network and volume that it looks at.
 without_compose_chatter() { grep -vE '^(time=.*level=|\s*(Container|Network|Volume) |(Creating|Starting|Running) )' || true; }

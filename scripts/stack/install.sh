@@ -58,6 +58,7 @@ say "building the images of $BUILD_ID (the first time: a minute or two)"
 compose build "${built[@]}" >"$words" 2>&1 || { cat "$words" >&2; die "The images could not be built, see above"; }
 say "built after $SECONDS s"
 hand_over || exit $?
+give_passwords
 
 wanted=() left=()
 for service in $(compose config --services | sort); do

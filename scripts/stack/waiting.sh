@@ -7,17 +7,8 @@ grace=30                        # for one that was started and is not well: it m
 # Tempo's and the collector's images hold no shell that could ask: they are asked from a container of ours on their network.
 declare -A probes=([tempo]=http://tempo:3200/ready [otel-collector]=http://otel-collector:13133/)
 
-# One line for each container of the project: service, and healthy, running, starting, unhealthy, or how it ended.
-states() {
-  docker ps --all --filter "label=com.docker.compose.project=$project" --filter label=com.docker.compose.oneoff=False \
-    --format '{{.Label "com.docker.compose.service"}}|{{.State}}|{{.Status}}' |
-    awk -F '|' '
-      $2 != "running"            { print $1, $2; next }
-      $3 ~ /\(healthy\)/         { print $1, "healthy"; next }
-      $3 ~ /\(unhealthy\)/       { print $1, "unhealthy"; next }
-      $3 ~ /\(health: starting/  { print $1, "starting"; next }
-                                 { print $1, "running" }'
-}
+# One line for each container: service, what it is (healthy, starting, unhealthy, or running without a check; else how it ended), since when.
+states() { containers | awk '{ print $1, $3 == "running" && $4 != "none" ? $4 : $3, $5 }'; }
 
 is_well() {
   case $2 in
@@ -28,15 +19,18 @@ is_well() {
 }
 
 # wait_until_well PROCESS SERVICE...: says each service that has got well, and fails with the last words of those that do not.
-# PROCESS is what still starts them, or nothing; its failure ends the wait.
+# PROCESS is what still starts them, or nothing; its failure ends the wait. While it runs, what was well before may yet be replaced.
 wait_until_well() {
-  local starter=$1 began=$SECONDS service state
+  local starter=$1 began=$SECONDS started_after service state since
   local -A waiting=() unwell_since=() state_of=()
+  started_after=${starter:+$(date -u +%Y-%m-%dT%H:%M:%S)}
   shift
   for service; do waiting[$service]=yes; done
   while [ ${#waiting[@]} -gt 0 ]; do
     state_of=()
-    while read -r service state; do state_of[$service]=$state; done < <(states)
+    while read -r service state since; do
+      [[ -n $starter && $since < $started_after ]] || state_of[$service]=$state
+    done < <(states)
     for service in "${!waiting[@]}"; do
       state=${state_of[$service]:-missing}
       if is_well "$service" "$state"; then
@@ -70,7 +64,7 @@ give_up() {
       told=1
     fi
   done
-  [ $told = 1 ] || complain "Not started: $*"
+  [ $told = 1 ] || complain "Not every service could be started"
   tell_words
   complain "To look further: ${compose_command[*]} ps; make logs SERVICE=name"
   exit 1
