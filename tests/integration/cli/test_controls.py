@@ -8,6 +8,7 @@ import sqlite3
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from threet.adapters.sql import SqlCycleStore, SqlSnapshotStore, create_schema, 
 from threet.application.facts import AccountSnapshot
 from threet.cli.main import main
 from threet.domain.values import Position, symbol
+from threet.settings import load_settings
 
 BTC = symbol("BTC/USDC:USDC")
 ACCOUNT = "0x2b6C95016B295dB8AC4ccbB688cc774d9CCcCF80"
@@ -162,6 +164,19 @@ def test_status_with_the_database_away_shows_what_is_left(folder: Path) -> None:
     shown = run(folder, "status")
     assert shown.exit_code == 0, shown.output
     assert "the database cannot be read" in shown.output
+
+
+def test_status_is_told_the_config_of_now_by_a_file_or_by_standard_input(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    newest = tmp_path_factory.mktemp("host") / "config.yml"
+    newest.write_text((folder / "config.yml").read_text().replace("quorum: 2", "quorum: 3"))
+    expected = load_settings(newest).config_hash
+    shown = json.loads(run(folder, "status", "--json", "--newest-config", str(newest)).output)
+    assert shown["newest_config_hash"] == expected != shown["config_hash"]
+    for text, told in ((newest.read_text(), expected), ("exchange: [", None)):
+        arguments = ["status", "--json", "--newest-config", "-", "--config", str(folder / "config.yml")]
+        shown = json.loads(CliRunner().invoke(main, arguments, input=text).output)
+        assert shown["newest_config_hash"] == (told or {"unknown": ANY})
+    assert any(problem["what"].startswith("config.yml as it is now would be refused: config.yml, line ") for problem in shown["problems"])
 
 
 def test_reading_changes_nothing(folder: Path) -> None:

@@ -30,6 +30,20 @@ def told(shown: Picture) -> str:
 
 def test_a_healthy_platform_has_no_problem() -> None:
     assert told(picture()) == ""
+    assert told(picture(newest_config_hash=SETTINGS.config_hash)) == ""
+
+
+def test_an_edit_is_told_once_where_it_was_handed_over_and_nothing_was_restarted() -> None:
+    old = [service(same_config=False, config_hash="f" * 64)]
+    problems = find_problems(picture(services=old, newest_config_hash=SETTINGS.config_hash), SETTINGS)
+    assert [problem.what.split(":")[0] for problem in problems] == ["config.yml was edited"]
+
+
+def test_a_service_that_left_says_nothing_of_the_config() -> None:
+    gone = service("providence/9", fresh=False, left=True, same_config=False, config_hash="f" * 64)
+    assert told(picture(services=[service(), gone], newest_config_hash=SETTINGS.config_hash)) == ""
+    document = as_document(picture(newest_config_hash="e" * 64), [])
+    assert (document["config_hash"], document["newest_config_hash"]) == (SETTINGS.config_hash, "e" * 64)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +66,22 @@ def test_a_healthy_platform_has_no_problem() -> None:
         (
             {"services": [service(same_config=False, config_hash="f" * 64)]},
             "all services run config ffffffffffff, contract 1; this command reads config",
+        ),
+        (
+            {"newest_config_hash": "e" * 64},
+            f"config.yml was edited: the services run the one before ({SETTINGS.config_hash[:12]}, now it is eeeeeeeeeeee) => ",
+        ),
+        (
+            {
+                "newest_config_hash": "e" * 64,
+                "services": [service(), service("providence/0", same_config=False, config_hash="e" * 64)],
+            },
+            f"not every service runs it. {SETTINGS.config_hash[:12]} (one before): celery_worker/market@host; "
+            "eeeeeeeeeeee (as it is now): providence/0 => nothing is traded while they differ: `make restart` applies it",
+        ),
+        (
+            {"newest_config_hash": Unknown("unknown key (config.yml: exchange.x)")},
+            "config.yml as it is now would be refused: unknown key (config.yml: exchange.x) => mend it",
         ),
         ({"free_disk_mb": 3.4}, "has 3 MB left => what cannot be written down is not traded"),
         ({"free_disk_mb": Unknown("cannot be told: gone")}, "cannot be told: gone"),

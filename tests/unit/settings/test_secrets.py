@@ -18,7 +18,19 @@ from threet.settings.examples import EXAMPLE_ADDRESS, EXAMPLE_PUBLIC_KEYS, examp
 from threet.settings.secrets import may_have
 
 EXAMPLE = ROOT / "secrets.example.yml"
-SERVICES = ["celery_beat", "celery_worker", "celery_worker_reconcile", "providence", "flower", "simulator", "cli", "observer_a", "mariadb", "redis", "grafana"]
+SERVICES = [
+    "celery_beat",
+    "celery_worker",
+    "celery_worker_reconcile",
+    "providence",
+    "flower",
+    "simulator",
+    "cli",
+    "observer_a",
+    "mariadb",
+    "redis",
+    "grafana",
+]
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]
     return {
         "at": picture.at.isoformat(),
         "config_hash": picture.config_hash,
+        "newest_config_hash": as_json(picture.newest_config_hash),
         "halted": _halted(picture),
         "free_disk_mb": as_json(picture.free_disk_mb),
         "services": _services(picture),

@@ -66,7 +66,10 @@ class SymbolView:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The whole platform at ``at``. ``free_disk_mb`` is of the state folder's disk. ``decision`` is None before the first cycle."""
+    """The whole platform at ``at``. ``free_disk_mb`` is of the state folder's disk. ``decision`` is None before the first cycle.
+
+    ``config_hash`` is of the file that this command reads, ``newest_config_hash`` of the one that a person edits; None where nobody told.
+    """
 
     at: datetime
     account: str
@@ -85,6 +88,7 @@ class Picture:
     unresolved: Sequence[OrderRecord] | Unknown
     last_orders: Sequence[OrderRecord] | Unknown
     decision: DecisionRecord | Unknown | None
+    newest_config_hash: str | Unknown | None = None
 
     @property
     def actual_age_seconds(self) -> float | Unknown:

@@ -17,6 +17,7 @@ def find_problems(picture: Picture, settings: Settings) -> list[Problem]:
         *_halted(picture),
         *_disk(picture, settings),
         *_unreadable(picture, settings),
+        *_edited_config(picture),
         *_services(picture, settings),
         *_queues(picture, settings),
         *_observers(picture, settings),
@@ -60,6 +61,36 @@ def _unreadable(picture: Picture, settings: Settings) -> Iterator[Problem]:
         yield Problem(f"Redis cannot be read: {reason}", cure)
 
 
+def _edited_config(picture: Picture) -> Iterator[Problem]:
+    """Whether the services run config.yml as it is now."""
+    newest = picture.newest_config_hash
+    if isinstance(newest, Unknown):
+        yield Problem(f"config.yml as it is now would be refused: {newest.reason}", "mend it; the services go on with the one before")
+    views = () if isinstance(picture.services, Unknown) else [view for view in picture.services if view.fresh]
+    if not isinstance(newest, str) or all(view.config_hash == newest for view in views):
+        return
+    running = sorted({view.config_hash for view in views})
+    if len(running) == 1:
+        yield Problem(
+            f"config.yml was edited: the services run the one before ({running[0][:12]}, now it is {newest[:12]})",
+            "`make restart` applies it; until then they trade by theirs",
+        )
+        return
+    told = "; ".join(f"{_config_name(found, newest)}: {', '.join(v.name for v in views if v.config_hash == found)}" for found in running)
+    yield Problem(
+        f"config.yml was edited: not every service runs it. {told}", "nothing is traded while they differ: `make restart` applies it"
+    )
+
+
+def _config_name(found: str, newest: str) -> str:
+    return f"{found[:12]} {'(as it is now)' if found == newest else '(one before)'}"
+
+
+def _is_told(picture: Picture, running: str) -> bool:
+    """Whether the edit of config.yml already says what there is to say of services that all run this one."""
+    return isinstance(picture.newest_config_hash, str) and picture.newest_config_hash != running
+
+
 def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
     views = () if isinstance(picture.services, Unknown) else picture.services
     agree = len({(view.config_hash, view.contract_version) for view in views if view.fresh}) <= 1
@@ -79,7 +110,7 @@ def _services(picture: Picture, settings: Settings) -> Iterator[Problem]:
                 "nothing is traded while services differ: start it again with the same config.yml",
             )
     other = next((view for view in views if view.fresh and not view.same_config), None)
-    if agree and other is not None:
+    if agree and other is not None and not _is_told(picture, other.config_hash):
         yield Problem(
             f"all services run config {other.config_hash[:12]}, contract {other.contract_version}; "
             f"this command reads config {picture.config_hash[:12]}",
