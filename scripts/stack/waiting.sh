@@ -44,7 +44,7 @@ wait_until_well() {
       fi
     done
     if [ -n "$starter" ] && ! kill -0 "$starter" 2>/dev/null; then
-      wait "$starter" || give_up "${!waiting[@]}"
+      wait "$starter" || { tell_words; give_up "${!waiting[@]}"; }
       starter=
     fi
     [ $((SECONDS - began)) -lt "$patience" ] || give_up "${!waiting[@]}"
@@ -65,7 +65,6 @@ give_up() {
     fi
   done
   [ $told = 1 ] || complain "Not every service could be started"
-  tell_words
   complain "To look further: ${compose_command[*]} ps; make logs SERVICE=name"
   exit 1
 }
