@@ -85,6 +85,7 @@ CREATE TABLE runs (
   parameters         LONGTEXT NOT NULL,
   position_direction SMALLINT NOT NULL,
   live_pnl           DOUBLE NOT NULL,
+  closed_trades      INT NOT NULL,
   votes              BOOLEAN NOT NULL,
   start_balance      DOUBLE NOT NULL,
   status             VARCHAR(16) NOT NULL,
@@ -96,6 +97,15 @@ CREATE TABLE runs (
   KEY runs_shard (shard, status),
   KEY runs_updated (status, updated_at),
   KEY runs_votes (status, symbol)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- What a person wants of a run (3t run end); Providence does it, and its retention takes the row away.
+CREATE TABLE run_wishes (
+  run_id   VARCHAR(36) NOT NULL,
+  reason   VARCHAR(255) NOT NULL,
+  asked_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (run_id),
+  KEY run_wishes_asked (asked_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- One heartbeat for each shard; without fresh ones from exactly the configured shards the votes are unknown.
@@ -240,4 +250,6 @@ INSERT INTO products (instrument_id, exchange_id, symbol, product_type, max_leve
 -- The epoch is part of every client order id: a database made anew, or restored, never repeats an id.
 INSERT INTO platform_state (name, value) VALUES ('epoch', UUID());
 
-INSERT INTO schema_migrations (version, name, applied_at) VALUES (1, '0001_first_release', UTC_TIMESTAMP(6));
+INSERT INTO schema_migrations (version, name, applied_at) VALUES
+  (1, '0001_first_release', UTC_TIMESTAMP(6)),
+  (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6));

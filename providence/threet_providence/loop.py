@@ -183,6 +183,7 @@ class StrategyLoop:
             specs=tuple(runs.spec(slot) for slot in slots.tolist()),
             live_pnl=runs.live_pnl[slots].copy(),
             direction=np.sign(runs.size[slots]).astype(np.int64),
+            closed_trades=runs.closed_trades[slots].copy(),
             votes=runs.votes[slots].copy(),
             ended=ended,
             by_symbol={symbol: self._symbol_view(symbol) for symbol in engine.market.names},

@@ -43,6 +43,7 @@ class View:
     specs: tuple[RunSpec, ...]
     live_pnl: Floats
     direction: Ints
+    closed_trades: Ints
     votes: Bools
     ended: tuple[RunImage, ...]
     by_symbol: Mapping[str, SymbolView]

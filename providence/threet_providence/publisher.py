@@ -36,7 +36,7 @@ class RunsTable(Protocol):
 
     def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None: ...
 
-    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int: ...
+    def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ class ShownAlive:
         self.table.publish(changed, heartbeat)
         self.signs.show("published")
 
-    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int:
-        return self.table.retire_absent(shard, known_run_ids, now)
+    def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
+        return self.table.retire_absent(shard, shards, known_run_ids, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ class Publisher:
     def _retire(self, view: View, now: datetime) -> None:
         """Rows of runs that this shard does not know (its files were lost) must not go on voting."""
         known = [*(spec.id for spec in view.specs), *self._ended, *self._quarantined]
-        retired = self._table.retire_absent(self._rules.shard, known, now)
+        retired = self._table.retire_absent(self._rules.shard, self._rules.shards, known, now)
         self._retired = True
         if retired:
             log.warning("%d runs of the database are in no file of %s: ended there", retired, self._folders.root)

@@ -69,6 +69,7 @@ class ReplayedRun:
             status=self.status,
             exit_reason=self.exit_reason,
             ended_ms=self.ended_ms,
+            closed_trades=self.voms.closed_trades,
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns
 from threet.domain.values import Symbol
@@ -13,8 +14,8 @@ from threet_providence.quarantine import Quarantined
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-RowFacts = tuple[float, int, bool]
-"""What of a run's row changes while it is active: live_pnl, position_direction, votes."""
+RowFacts = tuple[float, int, int, bool]
+"""What of a run's row changes while it is active: live_pnl, position_direction, closed_trades, votes."""
 
 
 def moment(ms: int) -> datetime:
@@ -23,26 +24,31 @@ def moment(ms: int) -> datetime:
 
 def row_facts(view: View) -> Iterator[tuple[RunSpec, RowFacts]]:
     """Every active run of the view, in its order."""
-    numbers = zip(view.live_pnl.tolist(), view.direction.tolist(), view.votes.tolist(), strict=True)
+    numbers = zip(view.live_pnl.tolist(), view.direction.tolist(), view.closed_trades.tolist(), view.votes.tolist(), strict=True)
     return zip(view.specs, numbers, strict=True)
 
 
+class _Known(NamedTuple):
+    """What of a row comes from how its run does now."""
+
+    direction: int
+    live_pnl: float
+    closed_trades: int
+    votes: bool
+    status: str
+    reason: str | None
+    ended_ms: int | None
+
+
 def active_row(spec: RunSpec, facts: RowFacts, shard: int) -> RunRow:
-    live_pnl, direction, votes = facts
-    return _row(spec, shard, direction=direction, live_pnl=live_pnl, votes=votes, status=ACTIVE, reason=None, ended_ms=None)
+    live_pnl, direction, trades, votes = facts
+    known = _Known(direction, live_pnl, trades, votes, status=ACTIVE, reason=None, ended_ms=None)
+    return _row(spec, shard, known)
 
 
 def ended_row(image: RunImage, shard: int) -> RunRow:
-    return _row(
-        image.spec,
-        shard,
-        direction=image.direction,
-        live_pnl=image.live_pnl,
-        votes=False,
-        status=image.status,
-        reason=image.exit_reason,
-        ended_ms=image.ended_ms,
-    )
+    known = _Known(image.direction, image.live_pnl, image.closed_trades, False, image.status, image.exit_reason, image.ended_ms)
+    return _row(image.spec, shard, known)
 
 
 def quarantined_row(found: Quarantined, shard: int, now: datetime) -> RunRow:
@@ -55,6 +61,7 @@ def quarantined_row(found: Quarantined, shard: int, now: datetime) -> RunRow:
         parameters={},
         position_direction=0,
         live_pnl=0.0,
+        closed_trades=0,
         votes=False,
         start_balance=0.0,
         status=QUARANTINED,
@@ -84,21 +91,20 @@ def heartbeat(view: View, shard: int, shards: int, seed: int, quarantined: Mappi
     )
 
 
-def _row(
-    spec: RunSpec, shard: int, *, direction: int, live_pnl: float, votes: bool, status: str, reason: str | None, ended_ms: int | None
-) -> RunRow:
+def _row(spec: RunSpec, shard: int, known: _Known) -> RunRow:
     return RunRow(
         id=spec.id,
         shard=shard,
         strategy=spec.strategy,
         symbol=Symbol(spec.symbol),
         parameters=spec.parameters,
-        position_direction=direction,
-        live_pnl=live_pnl,
-        votes=votes,
+        position_direction=known.direction,
+        live_pnl=known.live_pnl,
+        closed_trades=known.closed_trades,
+        votes=known.votes,
         start_balance=spec.start_balance,
-        status=status,
-        exit_reason=reason,
+        status=known.status,
+        exit_reason=known.reason,
         started_at=moment(spec.started_ms),
-        ended_at=None if ended_ms is None else moment(ended_ms),
+        ended_at=None if known.ended_ms is None else moment(known.ended_ms),
     )

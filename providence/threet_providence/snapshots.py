@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from threet.engine.entries import FUNDING, KIND_NAMES, TRADE, Entry, EntryLog
 from threet.engine.runs import RunImage, RunSpec
+from threet_providence.files import read_plain
 from threet.engine.voms import Voms
 
 FORMAT_VERSION = 1
@@ -55,8 +57,14 @@ def to_bytes(image: RunImage) -> bytes:
 
 
 def load(path: Path) -> tuple[RunImage, Voms]:
-    """The run and its replayed VOMS, which equals the saved ``live_pnl`` bit for bit. Raises SnapshotError."""
-    body = _body(path.read_bytes())
+    """The run and its replayed VOMS, which equals the saved ``live_pnl`` bit for bit; an archive is read like a run's file.
+
+    Raises SnapshotError.
+    """
+    try:
+        body = _body(read_plain(path))
+    except BadGzipFile as error:
+        raise SnapshotError(f"expected a whole archive, found {error}") from error
     try:
         image = _image(body)
         voms = replayed(image)
@@ -67,7 +75,7 @@ def load(path: Path) -> tuple[RunImage, Voms]:
         raise SnapshotError(f"expected live_pnl {image.live_pnl!r} after the replay, was {voms.live_pnl!r}")
     if voms.direction != image.direction:
         raise SnapshotError(f"expected position_direction {image.direction} after the replay, was {voms.direction}")
-    return image, voms
+    return replace(image, closed_trades=voms.closed_trades), voms
 
 
 def named_in(path: Path | None) -> tuple[str, str]:

@@ -159,6 +159,7 @@ class Desk:
                 parameters={},
                 position_direction=(wanted > 0) - (wanted < 0),
                 live_pnl=1.0,
+                closed_trades=1,
                 votes=run < abs(wanted),
                 start_balance=10_000.0,
                 status="active",

@@ -147,6 +147,7 @@ class RunRow:
     parameters: Mapping[str, float]
     position_direction: int
     live_pnl: float
+    closed_trades: int
     votes: bool
     start_balance: float
     status: str

@@ -222,4 +222,5 @@ class Engine:
             status=status,
             exit_reason=exit_reason,
             ended_ms=ended_ms,
+            closed_trades=int(runs.closed_trades[slot]),
         )

@@ -48,3 +48,4 @@ class RunImage:
     status: str = ACTIVE
     exit_reason: str | None = None
     ended_ms: int | None = None
+    closed_trades: int = 0  # of its VOMS; no file keeps it, a replay counts again

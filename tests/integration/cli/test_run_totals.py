@@ -16,7 +16,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def run(number: int, status: str, votes: bool, live_pnl: float) -> RunRow:
-    return RunRow(str(number), 0, "trend", symbol("BTC/USDC:USDC"), {}, 1, live_pnl, votes, 1e4, status, None, NOW, None)
+    return RunRow(str(number), 0, "trend", symbol("BTC/USDC:USDC"), {}, 1, live_pnl, 0, votes, 1e4, status, None, NOW, None)
 
 
 def test_only_active_runs_count(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def run(name: str, **changes: Any) -> RunRow:
         parameters={"fast_bars": 5.0},
         position_direction=1,
         live_pnl=0.1 + 0.2,
+        closed_trades=3,
         votes=True,
         start_balance=10000.0,
         status="active",

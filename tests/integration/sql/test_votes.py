@@ -116,10 +116,30 @@ def test_runs_that_no_heartbeat_counts_make_votes_unknown(
 
 def test_a_shard_that_lost_its_runs_ends_their_rows(store: SqlCycleStore, publisher: SqlRunsPublisher) -> None:
     publisher.publish([run("lost"), run("kept"), run("other", shard=1), run("ended", status="ended", exit_reason="target")], beat({BTC: 2}))
-    assert publisher.retire_absent(0, ["kept"], NOON) == 1
+    assert publisher.retire_absent(0, 2, ["kept"], NOON) == 1
     publisher.publish([], beat({BTC: 1}))
     assert known(store).by_symbol[BTC].voters == 1
-    assert publisher.retire_absent(0, ["kept"], NOON) == 0
+    assert publisher.retire_absent(0, 2, ["kept"], NOON) == 0
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_fewer_shards_look_after_the_rows_and_heartbeats_of_those_that_are_gone(
+    store: SqlCycleStore, publisher: SqlRunsPublisher, first: int
+) -> None:
+    """Shard 3 of 4 had two runs: one is shard 1's now, of the other the file is lost. Whichever of the two new shards comes first."""
+    for shard in range(4):
+        publisher.publish([run(f"of {shard}", shard=shard)], beat({BTC: 1}, shard=shard, shards=4))
+    publisher.publish([run("lost", shard=3)], beat({BTC: 2}, shard=3, shards=4))
+    now = NOON + seconds(1)
+    for shard in (first, 1 - first):
+        known_here = [f"of {shard}", f"of {shard + 2}"]
+        publisher.retire_absent(shard, 2, known_here, now)
+        assert isinstance(store.votes(2, NOON - seconds(1)), Unknown), "until both have shown what they took over"
+        taken_over = [run(name, shard=shard) for name in known_here]
+        publisher.publish(taken_over, beat({BTC: 2}, shard=shard, shards=2, beat_at=now))
+    votes = store.votes(2, NOON - seconds(1))
+    assert isinstance(votes, Votes)
+    assert (votes.by_symbol[BTC].voters, votes.by_symbol[BTC].active_runs) == (4, 4)
 
 
 def test_publishing_again_changes_nothing(store: SqlCycleStore, publisher: SqlRunsPublisher, engine: Engine) -> None:

@@ -15,6 +15,7 @@ from threet.domain.values import Symbol
 from threet_providence.messages import ProductsRead, ViewRequest
 from threet_providence.publisher import Publisher, PublisherRules
 from threet_providence.quarantine import Quarantined
+from threet_providence.snapshots import load, to_bytes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ class Table:
         self.rows |= {row.id: row for row in changed}
         self.beats.append(heartbeat)
 
-    def retire_absent(self, shard, known_run_ids, now):
+    def retire_absent(self, shard, shards, known_run_ids, now):
         self.retired.append(sorted(known_run_ids))
         return 0
 
@@ -211,7 +212,13 @@ def test_a_committed_end_is_archived_when_its_file_is_there(shard, publisher, en
     shard.writer.archive()
     assert not list(shard.folders.ended.glob("run_*")), "its file is not written yet"
     shard.save()
-    assert {path.stem.removeprefix("run_") for path in shard.folders.ended.glob("run_*")} == ids
+    archives = {path.name.removeprefix("run_").removesuffix(".json.gz"): path for path in shard.folders.ended.glob("run_*.json.gz")}
+    assert set(archives) == ids
+    assert not list(shard.folders.ending.glob("run_*"))
+    for run_id, path in archives.items():
+        image, voms = load(path)
+        assert (image.spec.id, image.status, voms.live_pnl.hex()) == (run_id, "ended", image.live_pnl.hex())
+        assert len(path.read_bytes()) < len(to_bytes(image)), "compressed"
 
 
 def test_a_quarantined_run_is_shown_as_such_and_has_no_vote(shard, publisher, table, entries):

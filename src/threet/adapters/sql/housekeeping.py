@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Engine, delete, exists, or_, select
 
-from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs, services
+from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, run_wishes, runs, services
 from threet.adapters.sql.transactions import write
 from threet.domain.values import OrderState
 from threet.settings.sections import RetentionSettings
@@ -30,6 +30,7 @@ def _what(retention: RetentionSettings, now: datetime) -> Iterator[_Old]:
     """What is old, those that refer before those referred to."""
     ended_before = now - timedelta(days=retention.ended_runs_days)
     yield runs.c.id, runs.c.status.in_(_OVER) & (runs.c.updated_at < ended_before)
+    yield run_wishes.c.run_id, run_wishes.c.asked_at < ended_before
     yield position_snapshots.c.id, _before(position_snapshots.c.observed_at, now, retention.position_snapshots_days)
     referred = exists().where(position_snapshots.c.balance_id == balance_history.c.id)
     yield balance_history.c.id, _before(balance_history.c.observed_at, now, retention.balance_history_days) & ~referred

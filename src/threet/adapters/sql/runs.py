@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from threet.adapters.sql.statements import upsert
 from threet.adapters.sql.tables import providence_shards, runs
@@ -59,11 +59,17 @@ class SqlRunsPublisher:
 
         write(self._engine, work)
 
-    def retire_absent(self, shard: int, known_run_ids: Collection[str], now: datetime) -> int:
-        """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many."""
+    def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
+        """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many.
+
+        Rows and heartbeats of shards that are none of ``shards`` any more are looked after too, each by one of those that are. Another
+        shard that took over such a run shows it as active at its first publication, whichever of the two comes first.
+        """
 
         def work(connection: Connection) -> int:
-            active = select(runs.c.id).where(runs.c.shard == shard, runs.c.status == ACTIVE)
+            old_beats = (providence_shards.c.shard >= shards) & (providence_shards.c.shard % shards == shard)
+            connection.execute(delete(providence_shards).where(old_beats))
+            active = select(runs.c.id).where(runs.c.shard % shards == shard, runs.c.status == ACTIVE)
             lost = sorted(set(connection.execute(active).scalars()) - set(known_run_ids))
             ended = {"status": "ended", "exit_reason": _LOST, "votes": False, "position_direction": 0, "updated_at": now}
             for start in range(0, len(lost), _IDS_IN_A_STATEMENT):

@@ -12,7 +12,9 @@ from threet.adapters.sql.errors import DatabaseError
 from threet.adapters.sql.state import EPOCH
 from threet.adapters.sql.transactions import read, write
 
-FIRST_MIGRATION = "0001_first_release"
+MIGRATIONS = ("0001_first_release", "0002_runs_of_a_person")
+"""A database that is made here has had all of them."""
+
 SEED_INSTRUMENTS = (("BTC", 40), ("ETH", 25), ("SOL", 20), ("DOGE", 10))
 """Instrument and maximum leverage; the product is INSTRUMENT/USDC:USDC."""
 
@@ -42,8 +44,9 @@ def _seed(connection: Connection) -> None:
         product = {"instrument_id": number, "exchange_id": 1, "symbol": f"{name}/USDC:USDC"}
         connection.execute(insert(tables.products), {**product, "product_type": "PERP", "max_leverage": max_leverage})
     connection.execute(insert(tables.platform_state), {"name": EPOCH, "value": str(uuid.uuid4())})
-    migration = {"version": tables.SCHEMA_VERSION, "name": FIRST_MIGRATION, "applied_at": datetime.now(UTC)}
-    connection.execute(insert(tables.schema_migrations), migration)
+    now = datetime.now(UTC)
+    had = [{"version": number, "name": name, "applied_at": now} for number, name in enumerate(MIGRATIONS, start=1)]
+    connection.execute(insert(tables.schema_migrations), had)
 
 
 def check_schema(engine: Engine) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from threet.adapters.sql.types import Float64, Json, Money, Serial, UtcDateTime
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """The number of the newest file in migrations/."""
 
 metadata = MetaData()
@@ -114,6 +114,7 @@ runs = _table(
     _required("parameters", Json),
     _required("position_direction", SmallInteger),
     _required("live_pnl", Float64),
+    _required("closed_trades", Integer),
     _required("votes", Boolean),
     _required("start_balance", Float64),
     _required("status", String(16)),
@@ -124,6 +125,14 @@ runs = _table(
     Index("runs_votes", "status", "symbol"),
     Index("runs_shard", "shard", "status"),
     Index("runs_updated", "status", "updated_at"),
+)
+
+run_wishes = _table(
+    "run_wishes",
+    _key("run_id", String(36)),
+    _required("reason", String(255)),
+    _required("asked_at", UtcDateTime),
+    Index("run_wishes_asked", "asked_at"),
 )
 
 providence_shards = _table(

@@ -1,0 +1,19 @@
+-- A person lists the runs with their trades, and ends one: the number of closed trades is shown, and a wish has a table.
+-- Apply by hand to the database `3t`, with Providence stopped:  mariadb -u root -p 3t < migrations/0002_runs_of_a_person.sql
+
+SET time_zone = '+00:00';
+SET sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE';
+
+-- 0 in the rows that are there, until Providence publishes all of them again at its start.
+ALTER TABLE runs ADD COLUMN closed_trades INT NOT NULL AFTER live_pnl;
+
+-- What a person wants of a run (3t run end); Providence does it, and its retention takes the row away.
+CREATE TABLE run_wishes (
+  run_id   VARCHAR(36) NOT NULL,
+  reason   VARCHAR(255) NOT NULL,
+  asked_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (run_id),
+  KEY run_wishes_asked (asked_at)
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+INSERT INTO schema_migrations (version, name, applied_at) VALUES (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6));
