@@ -61,5 +61,6 @@ def build(sender: Any, **_: Any) -> None:
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]
-def close(**_: Any) -> None:
+def close(sender: Any, **_: Any) -> None:
+    current().leave(sender.hostname)
     current().telemetry.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,6 +25,8 @@ class LockedScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
         self._lock = hold(settings.state_folder / "beat.lock")
         self._signs = SignsOfLife.from_environment()
         super().setup_schedule()
+        for entry in self.schedule.values():  # all are due at once: a start shows within seconds that its queues work
+            entry.last_run_at -= timedelta(seconds=entry.schedule.run_every.total_seconds())
 
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
         """Raises where the broker did not take the message, as Celery's own does: only a message that is out is a sign of life."""

@@ -56,6 +56,17 @@ class WorkerProcess:
         """Tells the database which configuration this process runs."""
         (self.reconcile if queue == RECONCILE else self.worker).report(node)
 
+    def leave(self, node: str) -> None:
+        """Takes its reports back, so that the config of a process that has stopped holds nobody up. Without a database they grow old."""
+        from threet.adapters.sql.errors import DatabaseError
+
+        for services in (self.services.worker, self.services.reconcile):
+            try:
+                if services is not None:
+                    services.leave(node)
+            except DatabaseError as error:
+                log.warning("%s: the database was not told of the stop: %s", node, error)
+
 
 _started: list[WorkerProcess] = []
 

@@ -49,13 +49,14 @@ from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
 
 @dataclass(frozen=True, slots=True)
 class WorkerServices:
-    """What the market and account queues call. ``report`` tells the database which config and build this process runs."""
+    """What the market and account queues call. ``report`` tells the database which config and build this process runs, ``leave``: none."""
 
     update_prices: Callable[[], PricesUpdated]
     update_candles: Callable[[], CandlesUpdated]
     update_balance: Callable[[], BalanceUpdated]
     housekeeping: Callable[[], Housekept]
     report: Callable[[str], None]
+    leave: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class ReconcileServices:
 
     reconcile: Callable[[], CycleResult]
     report: Callable[[str], None]
+    leave: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
     venue = Venue(settings, clock)
     market = CcxtMarketData(settings, clock, venue)
     products = SqlProducts(engine)
+    store = SqlCycleStore(engine)
     return WorkerServices(
         update_prices=UpdatePrices(products, market, publisher),
         update_candles=UpdateCandles(
@@ -121,7 +124,8 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
             secrets.is_set,
         ),
         housekeeping=Housekeeping(lambda now: prune(engine, settings.retention, now), clock),
-        report=_reporter(SqlCycleStore(engine), settings, CELERY_WORKER),
+        report=_reporter(store, settings, CELERY_WORKER),
+        leave=lambda name: store.forget_service(service_name(CELERY_WORKER, name)),
     )
 
 
@@ -147,7 +151,11 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
     observers = [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes]
     prices = RedisLastValues(make_redis(settings, secrets))
     cycle = build_cycle(settings, CycleParts(store, market, account, trading, prices, observers, halt, clock, trading_terms))
-    return ReconcileServices(reconcile=cycle.run, report=_reporter(store, settings, CELERY_WORKER_RECONCILE))
+    return ReconcileServices(
+        reconcile=cycle.run,
+        report=_reporter(store, settings, CELERY_WORKER_RECONCILE),
+        leave=lambda name: store.forget_service(service_name(CELERY_WORKER_RECONCILE, name)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

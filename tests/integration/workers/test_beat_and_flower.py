@@ -29,6 +29,15 @@ def test_a_second_beat_is_refused_and_the_first_goes_on(tmp_path):
         wait_for("the first one goes on", lambda: client.llen("market") >= waiting + 2)
 
 
+def test_a_start_begins_with_one_of_each_however_rare_it_is(tmp_path):
+    rare = {"update_prices_seconds": 500, "canary_seconds": 500, "housekeeping_seconds": 500, "update_balance_seconds": 500}
+    ages = {"max_price_age_seconds": 2000, "max_canary_age_seconds": 2000, "max_balance_age_seconds": 2000, "max_service_age_seconds": 2000}
+    with Stack(tmp_path, {"schedule": rare, "freshness": ages | {"max_position_age_seconds": 2000}}, database=False) as stack:
+        stack.beat()
+        client = stack.redis.client()
+        wait_for("canary, balance and housekeeping", lambda: client.llen("account") == 3)
+
+
 def test_beat_ticks_again_when_redis_is_back(tmp_path):
     with Stack(tmp_path, {"schedule": EVERY_HALF_SECOND}, database=False) as stack:
         beat = stack.beat()

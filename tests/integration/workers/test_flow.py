@@ -154,7 +154,10 @@ def test_an_exchange_that_is_away_is_reported_in_lines_and_read_again_when_it_is
     assert "Traceback" not in flow.worker.text
 
 
-def test_a_stop_is_clean(flow):
+def test_a_stop_is_clean_and_takes_the_report_back(flow):
+    store = SqlCycleStore(flow.engine)
+    wait_for("it reports", lambda: [service for service in store.services() if service.name.startswith("celery_worker/")])
     flow.beat.stop()
     assert flow.worker.stop() == 0
+    assert not [service for service in store.services() if service.name.startswith("celery_worker/")]
     assert "Traceback" not in flow.worker.text
