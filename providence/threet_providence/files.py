@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +38,26 @@ class Folders:
 
 def run_name(run_id: str) -> str:
     return f"run_{run_id}.json"
+
+
+def archive_name(run_id: str) -> str:
+    return f"{run_name(run_id)}.gz"
+
+
+def compressed(content: bytes) -> bytes:
+    """As an archive holds it: the same content gives the same bytes."""
+    return gzip.compress(content, mtime=0)
+
+
+def read_plain(path: Path) -> bytes:
+    """The content of a file that may be an archive. Raises OSError, also where an archive is damaged."""
+    data = path.read_bytes()
+    if path.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, zlib.error) as error:
+        raise gzip.BadGzipFile(str(error)) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

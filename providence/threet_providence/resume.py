@@ -11,7 +11,7 @@ from threet.engine.engine import Engine
 from threet.engine.population import shard_of
 from threet.engine.runs import ACTIVE, ENDED, RunImage
 from threet_providence import snapshots
-from threet_providence.files import Folders, run_name
+from threet_providence.files import Folders, archive_name, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
 from threet_providence.quarantine import Quarantined, put_aside
 from threet_providence.replay import Replay, ReplayedRun
@@ -64,8 +64,9 @@ class Resume:
 
     def _sweep_temporaries(self) -> None:
         """What a kill left half written; other shards may be writing theirs."""
-        for path in (*self._folders.root.glob(".run_*.tmp"), *self._folders.ending.glob(".run_*.tmp")):
-            if self._is_mine(path.name.removeprefix(".run_").removesuffix(".json.tmp"), path):
+        folders = (self._folders.root, self._folders.ending, self._folders.ended)
+        for path in (path for folder in folders for path in folder.glob(".run_*.tmp")):
+            if self._is_mine(path.name.removeprefix(".run_").split(".")[0], path):
                 path.unlink()
 
     def _segments(self) -> list[Segment]:
@@ -104,8 +105,9 @@ class Resume:
             return False
 
     def _is_finished(self, run_id: str) -> bool:
-        name = run_name(run_id)
-        return (self._folders.ending / name).exists() or (self._folders.ended / name).exists()
+        """In ``ended/`` also as releases before the archives left it."""
+        ending, ended, name = self._folders.ending, self._folders.ended, run_name(run_id)
+        return any(path.exists() for path in (ending / name, ended / archive_name(run_id), ended / name))
 
     def _take(self, segment: Segment, replay: Replay, first: bool) -> None:
         if first:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any
 
 from threet.engine.entries import FUNDING, KIND_NAMES, TRADE, Entry, EntryLog
 from threet.engine.runs import RunImage, RunSpec
-from threet_providence.files import read_plain
 from threet.engine.voms import Voms
+from threet_providence.files import read_plain
 
 FORMAT_VERSION = 1
 _KINDS = {name: kind for kind, name in enumerate(KIND_NAMES)}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 from concurrent.futures import TimeoutError as AnswerLate
 from pathlib import Path
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
 
-from threet_providence.files import Folders, run_name, sync_folder, write_whole
+from threet_providence.files import Folders, archive_name, compressed, run_name, sync_folder, write_whole
 from threet_providence.journal import segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
 from threet_providence.snapshots import to_bytes
@@ -75,7 +74,7 @@ class SnapshotWriter:
                 path.unlink()
 
     def archive(self) -> None:
-        """Ended runs whose last file is written and whose row is committed go to ``ended/``."""
+        """Ended runs whose last file is written and whose row is committed go to ``ended/``, compressed; only ``3t prune`` removes them."""
         while True:
             try:
                 self._to_archive.add(self.published.get_nowait())
@@ -83,10 +82,13 @@ class SnapshotWriter:
                 break
         there = [run_id for run_id in self._to_archive if (self._folders.ending / run_name(run_id)).exists()]
         for run_id in there:
-            os.replace(self._folders.ending / run_name(run_id), self._folders.ended / run_name(run_id))
-            self._to_archive.discard(run_id)
+            plain = (self._folders.ending / run_name(run_id)).read_bytes()
+            write_whole(self._folders.ended / archive_name(run_id), compressed(plain))
         if there:
-            sync_folder(self._folders.ended)
+            sync_folder(self._folders.ended)  # before the only other copy goes
+        for run_id in there:
+            (self._folders.ending / run_name(run_id)).unlink()
+            self._to_archive.discard(run_id)
 
 
 def _base_tick(path: Path) -> int:

@@ -23,6 +23,7 @@ from threet.adapters.sql import SqlCycleStore, create_schema, make_engine
 from threet.adapters.sql.tables import providence_shards, runs
 from threet.application.facts import Votes
 from threet.settings import load_secrets, load_settings
+from threet_providence.files import read_plain
 
 SCRIPT = ROOT / "providence" / "3T-PROVIDENCE-v2.py"
 SYMBOLS = ("BTC/USDC:USDC", "DOGE/USDC:USDC", "ETH/USDC:USDC", "SOL/USDC:USDC")
@@ -120,8 +121,8 @@ class ManagerProcess:
 
     def files(self) -> dict[str, dict[str, Any]]:
         """Every run's file that there is, wherever it lies, without what depends on when it was written."""
-        paths = [p for folder in (".", "ending", "ended") for p in (self.saved_runs / folder).glob("run_*.json")]
-        bodies = [json.loads(path.read_bytes()) for path in paths]
+        paths = [p for folder in (".", "ending", "ended") for p in (self.saved_runs / folder).glob("run_*.json*")]
+        bodies = [json.loads(read_plain(path)) for path in paths]
         volatile = {"checksum", "journal_tick", "live_pnl", "last_price"}
         return {body["run_id"]: {name: value for name, value in body.items() if name not in volatile} for body in bodies}
 

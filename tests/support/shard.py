@@ -93,7 +93,7 @@ class Shard:
     def ended(self) -> dict[str, tuple[object, ...]]:
         """Every run that ended, by its last file, after a last round."""
         self.save()
-        files = [*self.folders.ending.glob("run_*.json"), *self.folders.ended.glob("run_*.json")]
+        files = [*self.folders.ending.glob("run_*.json"), *self.folders.ended.glob("run_*.json*")]
         return {image.spec.id: _facts(image) for image in (load(path)[0] for path in files)}
 
 
