@@ -40,8 +40,10 @@ _SHORT_SHOW: Mapping[str, Mapping[str, Any]] = {
         "max_decision_age_seconds": 17,
     },
     "observers": {"interval_seconds": 1, "request_timeout_seconds": 3},
+    "simulator": {"speed": 60},
     "providence": {
         "saved_runs": "saved_runs",
+        "vote_min_age_market_seconds": 300,
         "publish_interval_seconds": 1,
         "products_interval_seconds": 2,
         "snapshot_interval_seconds": 15,
