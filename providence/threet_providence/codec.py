@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from threet.engine.descent import Ancestor
 from threet.engine.effects import ENTRY, state_dtype
 from threet.engine.market import CANDLE_COLUMNS, SymbolMarket
 from threet.engine.runs import RunSpec
 from threet_providence.steps import BaseRecord, BaseRun, Changes, EndedMark, Step, TickRecord
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: parents of runs, ancestors. 1 is read as well: there nothing descended."""
 
 
 class RecordError(Exception):
@@ -64,6 +66,7 @@ def _step(step: Step) -> dict[str, Any]:
         "candles": step.candles,
         "ended": [[e.run_id, e.reason, e.ended_ms] for e in step.changes.ended],
         "started": [asdict(spec) for spec in step.changes.started],
+        "ancestors": [asdict(one) for one in step.changes.ancestors],
     }
     head |= {name: value for name, value in small.items() if value}
     if step.products is not None:
@@ -105,6 +108,7 @@ def _read_changes(head: dict[str, Any], blocks: _Blocks) -> Changes:
         states=blocks.take(state_dtype(int(head.get("state_width", 0))), int(head.get("states", 0))),
         ended=tuple(EndedMark(*ended) for ended in head.get("ended", [])),
         started=tuple(RunSpec(**spec) for spec in head.get("started", [])),
+        ancestors=tuple(Ancestor(**one) for one in head.get("ancestors", [])),
     )
 
 
@@ -121,6 +125,7 @@ def _base(record: BaseRecord) -> tuple[dict[str, Any], list[bytes]]:
         "products": record.products,
         "next_number": dict(record.next_number),
         "born_ms": dict(record.born_ms),
+        "ancestors": [asdict(one) for one in record.ancestors],
         "runs": record.runs,
         "markets": markets,
     }
@@ -141,6 +146,7 @@ def _read_base(head: dict[str, Any], blocks: _Blocks) -> BaseRecord:
         products=tuple(head["products"]),
         next_number={symbol: int(number) for symbol, number in head["next_number"].items()},
         born_ms={symbol: int(born) for symbol, born in head["born_ms"].items()},
+        ancestors=tuple(Ancestor(**one) for one in head.get("ancestors", [])),
         runs=tuple(BaseRun(*run) for run in head["runs"]),
         markets=markets,
     )

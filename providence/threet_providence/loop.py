@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Queue
 
 import numpy as np
@@ -15,7 +15,7 @@ from threet.engine.market import CandleRow
 from threet.engine.runs import RunImage
 from threet_providence.freshness import CandleAges
 from threet_providence.journal import Journal
-from threet_providence.messages import Message, ProductsRead, Round, RoundRequest, Stop, SymbolView, View, ViewRequest
+from threet_providence.messages import EndRuns, Message, ProductsRead, Round, RoundRequest, Stop, SymbolView, View, ViewRequest
 from threet_providence.steps import BaseRecord, BaseRun, Changes, Step, TickRecord, changes_of
 
 log = logging.getLogger("providence.loop")
@@ -66,6 +66,8 @@ class StrategyLoop:
                 self._take_batch(message)
             case ProductsRead():
                 self._take_products(message.symbols)
+            case EndRuns():
+                self._take_wishes(message.wishes)
             case ViewRequest():
                 self._waiting.append(message)
             case RoundRequest():
@@ -86,6 +88,18 @@ class StrategyLoop:
         effects = self._engine.on_products(symbols)
         self._count(effects)
         self._commit([Step(kind="products", products=self._engine.products, changes=self._changes(effects))])
+
+    def _take_wishes(self, wishes: Mapping[str, str]) -> None:
+        """The same wish may come again until the database shows the run as ended."""
+        here = {run_id: reason for run_id, reason in wishes.items() if run_id in self._engine.runs.slot_of}
+        if not here:
+            return
+        for run_id, reason in here.items():
+            log.info("run %s ends: %s", run_id, reason)
+        self._engine.tick += 1
+        effects = self._engine.on_wishes(here)
+        self._count(effects)
+        self._commit([Step(kind="wishes", changes=self._changes(effects))])
 
     def _step(self, group: Sequence[FeedEntry]) -> Step:
         first = group[0]
@@ -161,6 +175,7 @@ class StrategyLoop:
             products=engine.products,
             next_number=dict(engine.next_number),
             born_ms=dict(engine.born_ms),
+            ancestors=engine.ancestors.all(),
             runs=tuple(BaseRun(spec.id, spec.symbol, spec.strategy, changed) for spec, changed in active),
             markets={symbol: engine.market.saved(symbol) for symbol in engine.market.names},
         )

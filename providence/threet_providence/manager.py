@@ -120,6 +120,7 @@ class Manager:
             writer.published,
             wake,
             self.stop,
+            services.wishes,
         )
         publisher.begin(found.quarantined)
         if not found.is_cold:

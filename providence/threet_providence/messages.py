@@ -17,6 +17,13 @@ class ProductsRead:
 
 
 @dataclass(frozen=True, slots=True)
+class EndRuns:
+    """A person wants these runs to end: id to reason."""
+
+    wishes: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Round:
     """What the snapshot writer is to write: runs that changed, runs that ended. Afterwards segments older than ``tick`` may go."""
 
@@ -64,4 +71,4 @@ class Stop:
     """The last message."""
 
 
-Message = FeedBatch | ProductsRead | ViewRequest | RoundRequest | Stop
+Message = FeedBatch | ProductsRead | EndRuns | ViewRequest | RoundRequest | Stop

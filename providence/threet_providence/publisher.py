@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import TimeoutError as AnswerLate
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +21,11 @@ from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
 from threet.application.facts import RunRow, ShardHeartbeat
 from threet.application.ports import Clock, Products
+from threet.engine.population import is_of_shard
 from threet.engine.runs import RunImage
 from threet_providence import rows, snapshots
 from threet_providence.files import Folders, run_name
-from threet_providence.messages import Message, ProductsRead, View, ViewRequest
+from threet_providence.messages import EndRuns, Message, ProductsRead, View, ViewRequest
 from threet_providence.outages import Outage
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
 
@@ -66,7 +67,7 @@ class PublisherRules:
 
 class Publisher:
     """``report`` tells the database which build and config this process runs; ``check`` raises SchemaError;
-    ``published`` takes the ids of ended runs once committed."""
+    ``published`` takes the ids of ended runs once committed; ``wishes`` gives the runs whose end a person wants, with the reason."""
 
     def __init__(
         self,
@@ -81,12 +82,14 @@ class Publisher:
         published: SimpleQueue[str],
         wake: Event,
         stop: Event,
+        wishes: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.wake = wake
         self.products_known = Event()
         self._rules, self._table, self._products, self._report, self._check = rules, table, products, report, check
         self._checked = False
         self._folders, self._clock, self._inbox, self._published, self._stop = folders, clock, inbox, published, stop
+        self._wishes = wishes
         self._outage = Outage(log, "database")
         self._request: ViewRequest | None = None
         self._shown: dict[str, rows.RowFacts] = {}
@@ -99,7 +102,8 @@ class Publisher:
 
     def begin(self, quarantined: Sequence[Quarantined]) -> None:
         """What a resumption quarantined (a run whose symbol nobody knows gets no row), and ended runs that were not shown yet."""
-        self._later.extend(path.stem.removeprefix("run_") for path in sorted(self._folders.ending.glob("run_*.json")))
+        waiting = [path.stem.removeprefix("run_") for path in sorted(self._folders.ending.glob("run_*.json"))]
+        self._later.extend(run_id for run_id in waiting if is_of_shard(run_id, self._rules.shard, self._rules.shards))
         now = self._clock.now()
         self._quarantined = {q.run_id: rows.quarantined_row(q, self._rules.shard, now) for q in quarantined if q.symbol}
 
@@ -136,7 +140,10 @@ class Publisher:
         symbols = tuple(product.symbol for product in self._products.all())
         self._report()
         self._put(ProductsRead(symbols))
-        self._in_quarantine = per_symbol(self._folders.quarantine)  # a person may have cleared it
+        self._in_quarantine = per_symbol(self._folders.quarantine, self._rules.shard, self._rules.shards)  # a person may have cleared it
+        wishes = {run_id: why for run_id, why in self._wishes().items() if is_of_shard(run_id, self._rules.shard, self._rules.shards)}
+        if wishes:
+            self._put(EndRuns(wishes))  # again until the database shows the run as ended
         self._products_due = now + self._rules.products_seconds
 
     def _put(self, message: Message) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from threet.engine.population import is_of_shard
 from threet_providence.files import sync_folder, write_whole
 
 
@@ -45,5 +46,6 @@ def _note(path: Path) -> Quarantined:
         return Quarantined("", "", "", f"{path}: {error}")
 
 
-def per_symbol(quarantine: Path) -> Counter[str]:
-    return Counter(note.symbol for note in notes(quarantine))
+def per_symbol(quarantine: Path, shard: int = 0, shards: int = 1) -> Counter[str]:
+    """What one shard counts: each quarantined run once, in the shard that its id falls to."""
+    return Counter(note.symbol for note in notes(quarantine) if is_of_shard(note.run_id, shard, shards))

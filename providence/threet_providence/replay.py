@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from threet.engine.columns import id_text
+from threet.engine.descent import Ancestors
 from threet.engine.entries import Entry, EntryLog
 from threet.engine.market import CANDLE_COLUMNS, Market, SymbolMarket
 from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec
@@ -76,13 +77,21 @@ class ReplayedRun:
 class Replay:
     """The state that base records and ticks lead to. Runs that are ``settled`` (quarantined, or archived as ended) are passed over."""
 
-    def __init__(self, market: Market, strategies: dict[str, Strategy], runs: dict[str, ReplayedRun], settled: set[str]) -> None:
+    def __init__(
+        self,
+        market: Market,
+        strategies: dict[str, Strategy],
+        runs: dict[str, ReplayedRun],
+        settled: set[str],
+        ancestors: Ancestors,
+    ) -> None:
         self.market = market
         self.runs = runs
         self.ids: dict[str, str] = {}
         self.products: tuple[str, ...] = ()
         self.next_number: dict[str, int] = {}
         self.born_ms: dict[str, int] = {}
+        self.ancestors = ancestors
         self.market_ms = 0
         self.tick = 0
         self._strategies = strategies
@@ -92,6 +101,7 @@ class Replay:
         self.tick, self.market_ms = base.tick, base.market_ms
         self.ids, self.products = dict(base.ids), base.products
         self.next_number, self.born_ms = dict(base.next_number), dict(base.born_ms)
+        self.ancestors.load(base.ancestors)
         for symbol, saved in base.markets.items():
             # Candles of another interval are no warm-up for this one: the window fills again.
             same = base.interval_ms == self.market.interval_ms
@@ -107,6 +117,8 @@ class Replay:
                 self._take_state(state, record.tick)
             for ended in step.changes.ended:
                 self._take_end(ended, record.tick)
+            for ancestor in step.changes.ancestors:
+                self.ancestors.take(ancestor)
             for spec in step.changes.started:
                 self._take_start(spec, record.tick)
 

@@ -47,7 +47,8 @@ class Resume:
         self._sweep_temporaries()
         segments = self._segments()
         self._known = {run.run_id: (run.symbol, run.strategy) for s in segments for run in s.base.runs}
-        replay = Replay(self._engine.market, {s.name: s for s in self._engine.strategies}, self._snapshots(), self._settled)
+        strategies = {s.name: s for s in self._engine.strategies}
+        replay = Replay(self._engine.market, strategies, self._snapshots(), self._settled, self._engine.ancestors)
         for number, segment in enumerate(segments):
             self._take(segment, replay, first=number == 0)
         self._check_ends(segments, replay)

@@ -7,8 +7,9 @@ from functools import cache
 
 from threet.adapters.strategy_files import StrategyFileError, known_strategies
 from threet.domain.values import Symbol
+from threet.engine.descent import DescentRules, Range
 from threet.engine.engine import EngineRules
-from threet.engine.population import PopulationRules, Range, StrategyChoice
+from threet.engine.population import PopulationRules, StrategyChoice
 from threet.engine.strategy import Strategy
 from threet.engine.votes import VoteRules
 from threet.settings import Settings, SettingsError, StrategySettings
@@ -45,6 +46,8 @@ def engine_rules(settings: Settings, shard: int) -> EngineRules:
             max_loss=_scaled(told.max_loss_percent, 0.01),
             target=_scaled(told.target_percent, 0.01),
             choices=_choices(settings),
+            symbol_weights=dict(told.symbol_weights),
+            descent=DescentRules(float(told.descend_percent) / 100, float(told.mutation_percent) / 100, told.ancestors_per_symbol),
         ),
         votes=VoteRules(
             min_age_ms=int(told.vote_min_age_market_seconds * _MS),

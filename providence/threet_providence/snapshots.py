@@ -14,7 +14,8 @@ from threet.engine.runs import RunImage, RunSpec
 from threet.engine.voms import Voms
 from threet_providence.files import read_plain
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: the run's parent. 1 is read as well: there nothing descended."""
 _KINDS = {name: kind for kind, name in enumerate(KIND_NAMES)}
 _HEAD = b'{"checksum":"'
 
@@ -39,6 +40,7 @@ def to_bytes(image: RunImage) -> bytes:
         "fee_rate": spec.fee_rate,
         "max_loss_usd": spec.max_loss_usd,
         "target_usd": spec.target_usd,
+        "parent": spec.parent,
         "started_ms": spec.started_ms,
         "ends_ms": spec.ends_ms,
         "status": image.status,
@@ -158,4 +160,5 @@ def _spec(body: dict[str, Any]) -> RunSpec:
         ends_ms=int(body["ends_ms"]),
         max_loss_usd=float(body["max_loss_usd"]),
         target_usd=float(body["target_usd"]),
+        parent=body.get("parent"),
     )

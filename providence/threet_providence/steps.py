@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from threet.engine.descent import Ancestor
 from threet.engine.effects import ENTRY, Effects, joined, state_dtype
 from threet.engine.market import CandleRow, SymbolMarket
 from threet.engine.runs import RunSpec
@@ -31,6 +32,7 @@ class Changes:
     states: Records = field(default_factory=lambda: np.zeros(0, dtype=state_dtype(0)))
     ended: tuple[EndedMark, ...] = ()
     started: tuple[RunSpec, ...] = ()
+    ancestors: tuple[Ancestor, ...] = ()  # of the ended, those that new runs may descend from
 
     def __bool__(self) -> bool:
         return bool(len(self.entries) or len(self.states) or self.ended or self.started)
@@ -81,6 +83,7 @@ class BaseRecord:
     products: tuple[str, ...]
     next_number: Mapping[str, int]
     born_ms: Mapping[str, int]
+    ancestors: tuple[Ancestor, ...]
     runs: tuple[BaseRun, ...]
     markets: Mapping[str, SymbolMarket]
 
@@ -92,4 +95,5 @@ def changes_of(effects: Effects, state_width: int) -> Changes:
         states=joined(effects.states, state_dtype(state_width)),
         ended=tuple(EndedMark(i.spec.id, i.exit_reason or "", i.ended_ms or 0) for i in effects.ended),
         started=tuple(effects.started),
+        ancestors=tuple(effects.ancestors),
     )

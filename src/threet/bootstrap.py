@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from threet.adapters.sql import (
     SqlObserverSequences,
     SqlProducts,
     SqlRunsPublisher,
+    SqlRunWishes,
     SqlSnapshotStore,
     check_schema,
     make_engine,
@@ -75,6 +76,7 @@ class ProvidenceServices:
     feed: MarketFeed
     publisher: SqlRunsPublisher
     products: Products
+    wishes: Callable[[], Mapping[str, str]]
     check_schema: Callable[[], None]
     report: Callable[[str], None]
     clock: Clock
@@ -212,6 +214,7 @@ def build_providence_services(settings: Settings, secrets: Secrets, clock: Clock
         feed=MarketFeed(make_redis(settings, secrets), told.poll_seconds, told.read_entries),
         publisher=SqlRunsPublisher(engine),
         products=SqlProducts(engine),
+        wishes=SqlRunWishes(engine).open_ends,
         check_schema=lambda: check_schema(engine),
         report=_reporter(SqlCycleStore(engine), settings),
         clock=clock,

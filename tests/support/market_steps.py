@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from threet.engine.descent import NO_DESCENT, DescentRules
 from threet.engine.effects import Effects
 from threet.engine.engine import Engine, EngineRules
 from threet.engine.market import CandleRow
@@ -60,7 +61,14 @@ def session(symbols: tuple[str, ...], bars: int, seed: int = 1, history: int = W
             yield Candles(symbol, (walks[symbol][bar],))
 
 
-def rules(runs_per_symbol: int = 24, seed: int = 5, shard: int = 0, shards: int = 1) -> EngineRules:
+def rules(
+    runs_per_symbol: int = 24,
+    seed: int = 5,
+    shard: int = 0,
+    shards: int = 1,
+    descent: DescentRules = NO_DESCENT,
+    weights: Mapping[str, float] | None = None,
+) -> EngineRules:
     """Short lives, close stops and quick votes, so that much happens in few bars."""
     trend = StrategyChoice(Trend(), 1.0, {"fast_bars": (1, 4), "slow_bars": (5, WARMUP), "band_bps": (0, 4)})
     return EngineRules(
@@ -76,6 +84,8 @@ def rules(runs_per_symbol: int = 24, seed: int = 5, shard: int = 0, shards: int 
             max_loss=(0.003, 0.01),
             target=(0.003, 0.012),
             choices=(trend,),
+            symbol_weights=weights or {},
+            descent=descent,
         ),
         votes=VoteRules(min_age_ms=300_000, min_trades=1, enter_return=0.0005, exit_return=-0.0005),
         interval_ms=MINUTE_MS,

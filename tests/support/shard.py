@@ -10,7 +10,7 @@ from queue import Queue
 from tests.support.market_steps import MINUTE_MS, A, B, C, MarketStep, Prices, rules, state_of
 
 from threet.adapters.market_feed import CandlesEntry, FeedBatch, FeedEntry, PricesEntry
-from threet.engine.engine import Engine
+from threet.engine.engine import Engine, EngineRules
 from threet.engine.runs import RunImage
 from threet_providence.files import Folders
 from threet_providence.freshness import CandleAges
@@ -41,10 +41,10 @@ def number_of(entry_id: str) -> int:
 class Shard:
     """Resumes what lies in ``root``. Nothing is closed or flushed when it is forgotten: as after a SIGKILL."""
 
-    def __init__(self, root: Path, symbols: Sequence[str] = (A, B, C), runs_per_symbol: int = 24) -> None:
+    def __init__(self, root: Path, symbols: Sequence[str] = (A, B, C), runs_per_symbol: int = 24, told: EngineRules | None = None) -> None:
         self.folders = Folders(root)
         self.folders.make()
-        self.engine = Engine(rules(runs_per_symbol))
+        self.engine = Engine(told or rules(runs_per_symbol))
         self.found = Resume(self.folders, 0, 1, self.engine, lambda: NOW).run()
         self.journal = Journal(root, 0, 1)
         self.seconds = 0.0
@@ -84,19 +84,24 @@ class Shard:
         return state_of(self.engine)
 
     def surroundings(self) -> tuple[object, ...]:
-        """What is not in a run and yet decides: products, numbers, times, candle windows and marks."""
-        market = self.engine.market
-        saved = {symbol: market.saved(symbol) for symbol in sorted(market.names)}
-        windows = tuple((symbol, one.candles.tobytes(), one.mark.hex()) for symbol, one in saved.items())
-        return self.engine.products, self.engine.next_number, self.engine.born_ms, self.engine.market_ms, windows
+        return surroundings_of(self.engine)
 
     def ended(self) -> dict[str, tuple[object, ...]]:
         """Every run that ended, by its last file, after a last round."""
         self.save()
         files = [*self.folders.ending.glob("run_*.json"), *self.folders.ended.glob("run_*.json*")]
-        return {image.spec.id: _facts(image) for image in (load(path)[0] for path in files)}
+        return {image.spec.id: facts_of(image) for image in (load(path)[0] for path in files)}
 
 
-def _facts(image: RunImage) -> tuple[object, ...]:
+def surroundings_of(engine: Engine) -> tuple[object, ...]:
+    """What is not in a run and yet decides: products, numbers, times, candle windows and marks."""
+    market = engine.market
+    saved = {symbol: market.saved(symbol) for symbol in sorted(market.names)}
+    windows = tuple((symbol, one.candles.tobytes(), one.mark.hex()) for symbol, one in saved.items())
+    return engine.products, engine.next_number, engine.born_ms, engine.market_ms, windows
+
+
+def facts_of(image: RunImage) -> tuple[object, ...]:
+    """All that a run was, floats as their exact bits."""
     entries = tuple((e.kind, e.time_ms, e.price.hex(), e.size.hex()) for e in image.entries.rows(image.entry_count))
     return image.spec, image.live_pnl.hex(), image.direction, image.exit_reason, image.ended_ms, image.risen, entries

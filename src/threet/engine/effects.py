@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from threet.engine.descent import Ancestor
 from threet.engine.runs import RunImage, RunSpec
 from threet.engine.types import Records
 
@@ -21,12 +22,14 @@ def state_dtype(width: int) -> np.dtype[np.void]:
 
 @dataclass(slots=True)
 class Effects:
-    """In the order in which a replay applies them: entries, states, ends, starts. ``ended`` are the final images of the ends."""
+    """In the order in which a replay applies them: entries, states, ends, starts. ``ended`` are the final images of the ends,
+    ``ancestors`` those of them that new runs may descend from."""
 
     entries: list[Records] = field(default_factory=list)
     states: list[Records] = field(default_factory=list)
     ended: list[RunImage] = field(default_factory=list)
     started: list[RunSpec] = field(default_factory=list)
+    ancestors: list[Ancestor] = field(default_factory=list)
 
 
 def joined(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from threet.engine.columns import RunColumns
+from threet.engine.descent import Ancestor, Ancestors
 from threet.engine.effects import ENTRY, Effects, state_dtype
 from threet.engine.entries import TRADE
 from threet.engine.market import CandleRow, Market
@@ -45,6 +46,7 @@ class Engine:
         self.products: tuple[str, ...] = ()
         self.next_number: dict[str, int] = {}
         self.born_ms: dict[str, int] = {}  # per symbol, when its population began
+        self.ancestors = Ancestors(rules.population.descent.best)
         self.market_ms = 0
         self.tick = 0
 
@@ -58,6 +60,16 @@ class Engine:
         self.born_ms = {symbol: born for symbol, born in self.born_ms.items() if symbol in self.products}
         self._end(np.flatnonzero(self.runs.active & np.isin(self.runs.symbol, gone)), "product removed", effects)
         self._fill(self.products, effects)
+        return effects
+
+    def on_wishes(self, wishes: Mapping[str, str]) -> Effects:
+        """A person wants these runs to end: id to reason. One that has ended, or that lives in another shard, is passed over."""
+        effects, runs = Effects(), self.runs
+        slots = {run_id: runs.slot_of[run_id] for run_id in sorted(wishes) if run_id in runs.slot_of}
+        symbols = sorted({runs.spec(slot).symbol for slot in slots.values()})
+        for run_id, slot in slots.items():
+            self._end(np.array([slot], dtype=np.intp), wishes[run_id], effects)
+        self._fill(symbols, effects)
         return effects
 
     def on_prices(self, marks: Mapping[str, float], market_ms: int) -> Effects:
@@ -143,8 +155,18 @@ class Engine:
             runs.update_price(held, self.market.marks[runs.symbol[held]])
         runs.votes[slots] = False
         for slot in slots.tolist():
-            effects.ended.append(self.image(slot, status=ENDED, exit_reason=reason, ended_ms=self.market_ms))
+            image = self.image(slot, status=ENDED, exit_reason=reason, ended_ms=self.market_ms)
+            effects.ended.append(image)
+            self._remember(image, effects)
             runs.remove(slot)
+
+    def _remember(self, image: RunImage, effects: Effects) -> None:
+        """Only where new runs descend at all: what nobody asks for is not written down either."""
+        if self.rules.population.descent.share > 0:
+            spec = image.spec
+            one = Ancestor(spec.id, spec.symbol, spec.strategy, image.live_pnl / spec.start_balance, spec.parameters)
+            if self.ancestors.take(one):
+                effects.ancestors.append(one)
 
     def _trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats, effects: Effects) -> None:
         if not len(slots):
@@ -162,17 +184,16 @@ class Engine:
 
     def _fill(self, symbols: Iterable[str], effects: Effects) -> None:
         """Fresh runs for each product that is warm, has a price and has fewer than it should."""
-        wanted = self.rules.population.runs_per_symbol_here
         counts = np.bincount(self.runs.symbol[self.runs.active], minlength=len(self.market.names))
         for symbol in symbols:
-            row = self.market.index[symbol]
+            row, wanted = self.market.index[symbol], self.rules.population.runs_here(symbol)
             if counts[row] < wanted and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
                 effects.started.extend(self._start(symbol) for _ in range(wanted - int(counts[row])))
 
     def _start(self, symbol: str) -> RunSpec:
         number = self.next_number.get(symbol, 0)
         self.next_number[symbol] = number + 1
-        spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol))
+        spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol), self.ancestors.of(symbol))
         self.born_ms.setdefault(symbol, spec.started_ms)
         slot = self.add(spec)
         self.runs.mark[slot] = self.market.marks[self.market.index[symbol]]

@@ -1,21 +1,20 @@
-"""Drawing a new run: everything it is born with is a function of (seed, shard, symbol, number), its id also of its time of birth."""
+"""Drawing a new run: a function of (seed, shard, symbol, number); its id also of its time of birth, and a descendant of its parent."""
 
 from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from threet.engine.descent import NO_DESCENT, Ancestor, DescentRules, Range, choose, mutated
 from threet.engine.runs import RunSpec
 from threet.engine.strategy import Parameter, Strategy
 
-Range = tuple[float, float]
-"""Low and high, both included."""
-
 _MOST_DRAWS = 1_000
+_OF_DESCENT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +41,44 @@ class PopulationRules:
     max_loss: Range
     target: Range
     choices: tuple[StrategyChoice, ...]
+    symbol_weights: Mapping[str, float] = field(default_factory=dict)  # 1 where nothing stands
+    descent: DescentRules = NO_DESCENT
 
-    @property
-    def runs_per_symbol_here(self) -> int:
-        """This shard's part of the runs of a symbol; over all shards the parts sum to ``runs_per_symbol``."""
-        whole, rest = divmod(self.runs_per_symbol, self.shards)
+    def runs_here(self, symbol: str) -> int:
+        """This shard's part of the runs of a symbol; over all shards the parts sum to ``runs_per_symbol`` times its weight."""
+        whole, rest = divmod(runs_of(self.runs_per_symbol, self.symbol_weights.get(symbol, 1.0)), self.shards)
         return whole + (self.shard < rest)
+
+
+def runs_of(runs_per_symbol: int, weight: float) -> int:
+    """The runs of a symbol in all shards, one at least."""
+    return max(1, round(runs_per_symbol * weight))
 
 
 def shard_of(run_id: str, shards: int) -> int:
     return uuid.UUID(run_id).int % shards
 
 
-def draw_run(rules: PopulationRules, symbol: str, number: int, started_ms: int) -> RunSpec:
+def is_of_shard(run_id: str, shard: int, shards: int) -> bool:
+    """What is no run's id falls to shard 0, so that it is counted once."""
+    try:
+        return shard_of(run_id, shards) == shard
+    except ValueError:
+        return shard == 0
+
+
+def draw_run(rules: PopulationRules, symbol: str, number: int, started_ms: int, ancestors: Sequence[Ancestor] = ()) -> RunSpec:
     """The run number ``number`` of ``symbol``. Raises ValueError where no draw satisfies the strategy."""
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(_entropy(rules, symbol, number))))
+    generator = _generator(rules, symbol, number)
     choice = _choose(rules.choices, generator.random())
-    parameters = _draw_parameters(choice, generator)
+    strategy, parameters, parent = choice.strategy.name, _draw_parameters(choice, generator), None
+    if inherited := _inherited(rules, symbol, number, ancestors):
+        strategy, parameters, parent = inherited
     return RunSpec(
         id=_draw_id(rules, symbol, number, started_ms),
         number=number,
         seed=rules.seed,
-        strategy=choice.strategy.name,
+        strategy=strategy,
         symbol=symbol,
         parameters=parameters,
         start_balance=rules.start_balance,
@@ -73,12 +88,26 @@ def draw_run(rules: PopulationRules, symbol: str, number: int, started_ms: int) 
         ends_ms=started_ms + int(_between(rules.duration_ms, generator)),
         max_loss_usd=rules.start_balance * _between(rules.max_loss, generator),
         target_usd=rules.start_balance * _between(rules.target, generator),
+        parent=parent,
     )
 
 
-def _entropy(rules: PopulationRules, symbol: str, number: int) -> list[int]:
+def _inherited(rules: PopulationRules, symbol: str, number: int, ancestors: Sequence[Ancestor]) -> tuple[str, dict[str, float], str] | None:
+    """Strategy, parameters and parent of a descendant. It has chance of its own: without descent all other draws are the same."""
+    known = {choice.strategy.name: choice for choice in rules.choices}
+    generator = _generator(rules, symbol, number, _OF_DESCENT)
+    ancestor = choose([one for one in ancestors if one.strategy in known], rules.descent, generator)
+    if ancestor is None:
+        return None
+    choice = known[ancestor.strategy]
+    parameters = mutated(ancestor, choice.strategy, choice.ranges, rules.descent.mutation, _MOST_DRAWS, generator)
+    return None if parameters is None else (ancestor.strategy, parameters, ancestor.run_id)
+
+
+def _generator(rules: PopulationRules, symbol: str, number: int, *purpose: int) -> np.random.Generator:
     name = int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:8], "big")
-    return [rules.seed, rules.shards, rules.shard, name, number]
+    entropy = [rules.seed, rules.shards, rules.shard, name, number, *purpose]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
 def _draw_id(rules: PopulationRules, symbol: str, number: int, started_ms: int) -> str:

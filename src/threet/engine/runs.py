@@ -29,6 +29,7 @@ class RunSpec:
     ends_ms: int
     max_loss_usd: float  # > 0: ends where live_pnl <= -max_loss_usd
     target_usd: float  # > 0: ends where live_pnl >= target_usd
+    parent: str | None = None  # the finished run that its parameters come from
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,15 @@ def _orders(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _drawdown(settings: Settings) -> Iterator[Finding]:
+    limits = settings.limits
+    if limits.soft_drawdown_percent >= limits.terminal_drawdown_percent:
+        yield (
+            "limits.soft_drawdown_percent",
+            f"expected below terminal_drawdown_percent = {limits.terminal_drawdown_percent}, was {limits.soft_drawdown_percent}",
+        )
+
+
 def _providence(settings: Settings) -> Iterator[Finding]:
     providence = settings.providence
     if providence.vote_exit_return_percent >= providence.vote_enter_return_percent:
@@ -141,6 +150,16 @@ def _providence(settings: Settings) -> Iterator[Finding]:
                     f"providence.strategies.{strategy}.parameters.{parameter}",
                     f"expected at most providence.warmup_bars = {providence.warmup_bars}, since indicators see no more bars, was {high:g}",
                 )
+
+
+def _population(settings: Settings) -> Iterator[Finding]:
+    """A shard without runs of a symbol never has votes for it."""
+    providence = settings.providence
+    shares = {"runs_per_symbol": 1.0, **{f"symbol_weights.{symbol}": weight for symbol, weight in providence.symbol_weights.items()}}
+    for key, weight in shares.items():
+        runs = round(providence.runs_per_symbol * weight)
+        if runs < providence.shards:
+            yield f"providence.{key}", f"expected a run of each symbol for each of providence.shards = {providence.shards}, was {runs} runs"
 
 
 def _feed(settings: Settings) -> Iterator[Finding]:
@@ -173,7 +192,9 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], .
     (("exchange", "observers"), _example_keys),
     (("observers",), _observers),
     (("reconciliation",), _orders),
+    (("limits",), _drawdown),
     (("providence",), _providence),
+    (("providence",), _population),
     (("providence", "redis"), _feed),
     (("retention",), _retention),
     (("freshness", "retention"), _gone_services),

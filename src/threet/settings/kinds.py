@@ -57,6 +57,12 @@ def _text(expected: str, fits: Callable[[str], bool]) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _flag(found: Any) -> bool:
+    if not isinstance(found, bool):
+        raise refused("true or false", found)
+    return found
+
+
 def _is_ip_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -78,6 +84,7 @@ def _is_symbol(text: str) -> bool:
     return True
 
 
+Flag = Annotated[bool, BeforeValidator(_flag)]
 Seconds = Annotated[float, _number(float, "a number of seconds above 0", lambda v: v > 0)]
 SecondsOrZero = Annotated[float, _number(float, "a number of seconds, 0 or more", lambda v: v >= 0)]
 Milliseconds = Annotated[int, _number(int, "a whole number of milliseconds, 0 or more", lambda v: v >= 0)]
@@ -86,6 +93,7 @@ CountOrZero = Annotated[int, _number(int, "a whole number, 0 or more", lambda v:
 Port = Annotated[int, _number(int, "a port in 1 to 65535", lambda v: 0 < v < 65536)]
 Leverage = Annotated[int, _number(int, "a whole leverage in 1 to 50", lambda v: 1 <= v <= 50)]
 Percent = Annotated[Decimal, _number(Decimal, "a percentage in (0, 100]", lambda v: 0 < v <= 100)]
+PercentOrZero = Annotated[Decimal, _number(Decimal, "a percentage in [0, 100]", lambda v: 0 <= v <= 100)]
 PercentOverAll = Annotated[Decimal, _number(Decimal, "a percentage above 0", lambda v: v > 0)]
 SignedPercent = Annotated[float, _number(float, "a percentage in [-100, 100]", lambda v: -100 <= v <= 100)]
 BasisPoints = Annotated[Decimal, _number(Decimal, "basis points in [0, 10000)", lambda v: 0 <= v < 10000)]

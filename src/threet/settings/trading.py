@@ -10,17 +10,20 @@ from threet.settings.kinds import (
     Count,
     CountOrZero,
     Factor,
+    Flag,
     Folder,
     Leverage,
     Milliseconds,
     Name,
     Percent,
+    PercentOrZero,
     PercentOverAll,
     PositiveRange,
     Range,
     Seconds,
     SecondsOrZero,
     SignedPercent,
+    SymbolName,
     Usd,
 )
 from threet.settings.sections import Section
@@ -43,12 +46,19 @@ class ReconciliationSettings(Section):
     max_quarantined_percent: Percent
     on_external_change: Literal["lock", "correct"]
     unlock_after_rounds: Count
+    mark_tolerance_percent: Percent
     fills_overlap_seconds: Seconds
 
 
 class LimitsSettings(Section):
     max_gross_exposure_percent: PercentOverAll
     max_net_exposure_percent: PercentOverAll
+    max_order_usd: Usd
+    max_orders_per_hour: Count
+    max_daily_loss_percent: Percent
+    soft_drawdown_percent: Percent
+    terminal_drawdown_percent: Percent
+    drawdown_readings: Count
 
 
 class SymbolSettings(Section):
@@ -57,6 +67,10 @@ class SymbolSettings(Section):
     leverage: Leverage
     max_notional_usd: Usd
     no_trade_band_percent: Percent
+    price_band_percent: Percent
+    can_go_long: Flag
+    can_go_short: Flag
+    reduce_only: Flag
     half_spread_bps: BasisPoints
     slippage_bps: BasisPoints
 
@@ -67,6 +81,10 @@ class SymbolOverride(Section):
     leverage: Leverage | None = None
     max_notional_usd: Usd | None = None
     no_trade_band_percent: Percent | None = None
+    price_band_percent: Percent | None = None
+    can_go_long: Flag | None = None
+    can_go_short: Flag | None = None
+    reduce_only: Flag | None = None
     half_spread_bps: BasisPoints | None = None
     slippage_bps: BasisPoints | None = None
 
@@ -85,6 +103,10 @@ class ProvidenceSettings(Section):
     saved_runs: Folder
     seed: CountOrZero
     runs_per_symbol: Count
+    symbol_weights: Mapping[SymbolName, Factor]
+    descend_percent: PercentOrZero
+    mutation_percent: PercentOrZero
+    ancestors_per_symbol: Count
     candle_interval: Literal["1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "8h", "12h", "1d"]
     warmup_bars: Count
     warmup_spare_percent: PercentOverAll

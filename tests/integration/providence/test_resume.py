@@ -84,7 +84,7 @@ def change(path, **values):
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "torn or changed"),
         (lambda path: change(path, live_pnl=0.25), "live_pnl"),
         (lambda path: change(path, voms_state={"entries": []}), "expected"),
-        (lambda path: change(path, format_version=2), "was 2; start the release"),
+        (lambda path: change(path, format_version=3), "was 3; start the release"),
         (lambda path: change(path, voms_state={"entries": [["gift", 0, 1.0, 1.0]]}), "KeyError"),
         (lambda path: change(path, run_id="00000000-0000-4000-8000-000000000000"), "expected run"),
         (lambda path: path.unlink(), "found no file"),

@@ -190,6 +190,6 @@ def test_a_run_is_drawn_from_its_seed_symbol_and_number_alone():
 @pytest.mark.parametrize("shards", [1, 2, 3])
 def test_each_run_falls_into_its_makers_shard_and_the_shares_sum_up(shards):
     parts = [rules(runs_per_symbol=25, shard=shard, shards=shards).population for shard in range(shards)]
-    assert sum(part.runs_per_symbol_here for part in parts) == 25
+    assert sum(part.runs_here(A) for part in parts) == 25
     for part in parts:
         assert {shard_of(draw_run(part, A, number, 0).id, shards) for number in range(20)} == {part.shard}

@@ -179,6 +179,8 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
         ({"reconciliation.lease_seconds": 12.9}, "reconciliation.lease_seconds"),
         ({"providence.vote_exit_return_percent": 0.05}, "providence.vote_exit_return_percent"),
         ({"providence.strategies": {}}, "providence.strategies"),
+        ({"providence.shards": 25}, "providence.runs_per_symbol"),
+        ({"providence.shards": 4, "providence.symbol_weights": {"A/USDC:USDC": 0.1}}, "providence.symbol_weights.A/USDC:USDC"),
         (
             {"providence.warmup_bars": 39, "providence.strategies.breakout": REMOVED, "providence.strategies.entropy": REMOVED},
             "providence.strategies.trend.parameters.slow_bars",
@@ -207,6 +209,8 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, Any], key
         {"reconciliation.lease_seconds": 13},
         {"providence.vote_exit_return_percent": 0.049},
         {"providence.warmup_bars": 60},
+        {"providence.shards": 24},
+        {"providence.shards": 4, "providence.symbol_weights": {"A/USDC:USDC": 0.17}},
         {"workers.autoscale_min": 100},
         {"observers.quorum": 1},
         {"freshness.max_canary_age_seconds": 30},

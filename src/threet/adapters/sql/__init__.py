@@ -5,6 +5,7 @@ from threet.adapters.sql.engine import make_engine
 from threet.adapters.sql.errors import DatabaseError
 from threet.adapters.sql.housekeeping import prune
 from threet.adapters.sql.products import SqlProducts
+from threet.adapters.sql.run_wishes import SqlRunWishes
 from threet.adapters.sql.runs import SqlRunsPublisher
 from threet.adapters.sql.schema import SchemaError, check_schema, create_schema
 from threet.adapters.sql.sequences import SqlObserverSequences
@@ -16,6 +17,7 @@ __all__ = [
     "SqlCycleStore",
     "SqlObserverSequences",
     "SqlProducts",
+    "SqlRunWishes",
     "SqlRunsPublisher",
     "SqlSnapshotStore",
     "check_schema",

@@ -16,7 +16,7 @@ _REASON_CHARACTERS = 255
 
 
 class SqlRunWishes:
-    """Implements RunWishes, and what the command needs."""
+    """The table ``run_wishes``: written by the command, read by Providence."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
