@@ -152,7 +152,7 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"freshness.max_price_age_seconds": 5.9}, "freshness.max_price_age_seconds"),
+        ({"freshness.max_price_age_seconds": 7.9}, "freshness.max_price_age_seconds"),
         ({"freshness.max_balance_age_seconds": 5.9}, "freshness.max_balance_age_seconds"),
         ({"freshness.max_position_age_seconds": 5.9}, "freshness.max_position_age_seconds"),
         ({"freshness.max_observation_age_seconds": 3.9}, "freshness.max_observation_age_seconds"),
@@ -203,7 +203,7 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, Any], key
     "changes",
     [
         LIVE,
-        {"freshness.max_price_age_seconds": 6},
+        {"freshness.max_price_age_seconds": 8},
         {"freshness.max_observation_age_seconds": 4},
         {"observers.quorum": 3},
         {"reconciliation.lease_seconds": 13},
