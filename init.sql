@@ -209,6 +209,7 @@ CREATE TABLE symbol_states (
   needs_person     BOOLEAN NOT NULL,
   hold_since       DATETIME(6) NULL,
   dust             BOOLEAN NOT NULL,
+  accepted_price   DECIMAL(38, 18) NULL,
   PRIMARY KEY (symbol)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 

@@ -1,4 +1,5 @@
 -- A person lists the runs with their trades, and ends one: the number of closed trades is shown, and a wish has a table.
+-- Reconciliation remembers the price that it last accepted of each symbol.
 -- Apply by hand to the database `3t`, with Providence stopped:  mariadb -u root -p 3t < migrations/0002_runs_of_a_person.sql
 
 SET time_zone = '+00:00';
@@ -15,5 +16,8 @@ CREATE TABLE run_wishes (
   PRIMARY KEY (run_id),
   KEY run_wishes_asked (asked_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
+
+-- NULL until the first price that the observers confirm.
+ALTER TABLE symbol_states ADD COLUMN accepted_price DECIMAL(38, 18) NULL AFTER dust;
 
 INSERT INTO schema_migrations (version, name, applied_at) VALUES (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6));

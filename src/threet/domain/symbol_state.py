@@ -11,7 +11,10 @@ from threet.domain.values import Known, Symbol, Unknown
 
 @dataclass(frozen=True, slots=True)
 class SymbolState:
-    """``agreed_contracts`` is the last position by consensus, at the exchange time ``agreed_at``."""
+    """``agreed_contracts`` is the last position by consensus, at the exchange time ``agreed_at``.
+
+    ``accepted_price`` is the last one that did not jump, or whose jump the observers confirmed (USD).
+    """
 
     symbol: Symbol
     agreed_contracts: Decimal | None = None
@@ -22,6 +25,7 @@ class SymbolState:
     needs_person: bool = False
     hold_since: datetime | None = None
     dust: bool = False
+    accepted_price: Decimal | None = None
 
     @property
     def locked(self) -> bool:

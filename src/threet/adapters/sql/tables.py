@@ -226,6 +226,7 @@ symbol_states = _table(
     _required("needs_person", Boolean),
     Column("hold_since", UtcDateTime),
     _required("dust", Boolean),
+    Column("accepted_price", Money),
 )
 
 observer_sequences = _table("observer_sequences", _key("public_key", String(64)), _required("sequence", BigInteger))
