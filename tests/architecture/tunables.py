@@ -39,6 +39,10 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("src/threet/adapters/observers.py", "MAX_SEQUENCE"): "the largest whole number of the database's column",
     ("src/threet/adapters/venue/client.py", "CONNECT_SECONDS"): "the one second of I7: an invariant, not a choice",
     ("src/threet/adapters/venue/errors.py", "RETRY_SECONDS"): _VENUE,
+    (
+        "src/threet/adapters/venue/turns.py",
+        "_POLL_SECONDS",
+    ): "how soon a turn that was given back is seen; how long to wait is the caller's",
     ("src/threet/application/update_candles.py", "_UNITS_MS"): _UNIT,
     ("src/threet/cli/status/reading.py", "_MOST_BYTES"): _FORMAT,
     ("src/threet/cli/strategy/checking.py", "_MOST_BARS_BACK"): _THOROUGHNESS,

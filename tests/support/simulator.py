@@ -154,6 +154,10 @@ class SimulatorProcess:
         """Sets a fault (match, count, rate, seed, seconds) and returns its id."""
         return int(self.post("/sim/faults", {"action": "set", "kind": kind, **values})["id"])
 
+    def hits(self, fault: int) -> int:
+        """How many calls a fault that is set has met."""
+        return next(int(each["hits"]) for each in self.get("/sim/faults")["faults"] if each["id"] == fault)
+
     def clear_faults(self) -> None:
         self.post("/sim/faults", {"action": "clear"})
 

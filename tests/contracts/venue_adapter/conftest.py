@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.clocks import AheadClock
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 from tests.support.venue_settings import venue_settings
 
-from threet.adapters.clock import SystemClock
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading, Venue
 from threet.application.facts import OrderRequest
 from threet.domain.rounding import limit_price, round_to_lot
@@ -39,7 +39,7 @@ class Desk:
     folder: Path
 
     def __post_init__(self) -> None:
-        self.clock = SystemClock()
+        self.clock = AheadClock()
         self.venue = Venue(self.settings, self.clock)
         self.market = CcxtMarketData(self.settings, self.clock, self.venue)
         self.account = CcxtAccount(self.settings, self.clock, self.master.address, self.venue)

@@ -14,6 +14,7 @@ from tests.support.venue_settings import venue_settings
 
 from threet.adapters.clock import SystemClock
 from threet.adapters.venue import CcxtMarketData, Venue
+from threet.adapters.venue.errors import RETRY_SECONDS
 from threet.adapters.venue.reading import from_ms, to_ms
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused
 from threet.domain.values import MarketRules, Symbol, Unknown
@@ -118,13 +119,26 @@ def test_a_failed_read_is_an_error_never_a_default(desk: Desk, kind: str) -> Non
     with pytest.raises(VenueError):
         desk.market.prices([BTC])
     desk.simulator.clear_faults()
+    desk.clock.take(RETRY_SECONDS)
     assert BTC in desk.market.prices([BTC])
 
 
-def test_a_busy_venue_says_so(desk: Desk) -> None:
-    desk.simulator.fault("http_429", match={"type": "exchangeStatus"})
-    with pytest.raises(VenueBusy):
+def test_a_busy_venue_says_so_and_is_left_alone_for_as_long_as_it_wants(desk: Desk) -> None:
+    ways = (desk.market.exchange_time, desk.account.snapshot, lambda: desk.trading.cancel("0x" + "1" * 32, BTC))
+    desk.rules()
+    fault = desk.simulator.fault("http_429")
+    with pytest.raises(VenueBusy, match="429"):
         desk.market.exchange_time()
+    for way in ways:
+        with pytest.raises(VenueBusy, match="left alone for"):
+            way()
+    assert desk.simulator.hits(fault) == 1
+    desk.clock.take(RETRY_SECONDS - 0.5)
+    with pytest.raises(VenueBusy, match="left alone for 0"):
+        desk.market.exchange_time()
+    desk.simulator.clear_faults()
+    desk.clock.take(0.5)
+    assert desk.market.exchange_time() > desk.account.snapshot().exchange_time - timedelta(seconds=5)
 
 
 def test_a_list_with_markets_missing_is_no_answer_and_moves_no_asset_number(desk: Desk) -> None:
@@ -149,4 +163,4 @@ def test_our_own_limit_is_busy_and_leaves_the_signer_its_share(tmp_path: Path, d
     with pytest.raises(VenueBusy, match="requests_per_minute") as refused:
         market.prices([BTC])
     assert 0 < refused.value.retry_after_seconds < 60
-    venue.connection._take(1, "order", urgent=True)
+    venue.connection._take("info", 1, "order", urgent=True)

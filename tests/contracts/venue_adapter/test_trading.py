@@ -14,6 +14,7 @@ import pytest
 from tests.contracts.venue_adapter.conftest import BTC, Desk
 
 from threet.adapters.venue import CcxtTrading, SignerLocked, Venue
+from threet.adapters.venue.errors import RETRY_SECONDS
 from threet.adapters.venue.reading import to_ms
 from threet.domain.errors import VenueBusy, VenueRefused, VenueSilent
 from threet.domain.values import OrderState, Side, Symbol
@@ -95,7 +96,7 @@ def test_the_venue_itself_refuses_what_arrives_after_its_expiry(desk: Desk) -> N
     sleepy = replace(request, expires_at=desk.clock.now() - timedelta(seconds=5))
     signed = desk.trading._signed_order(sleepy)
     with pytest.raises((VenueRefused, VenueSilent)):
-        desk.venue.connection.send(desk.trading._client, signed, "order")
+        desk.venue.connection.send(desk.trading._client, signed, "order", urgent=False)
     assert desk.account.snapshot().positions == ()
     assert desk.account.order(sleepy.client_order_id, BTC) is None
 
@@ -160,6 +161,7 @@ def test_a_status_tells_what_is_known(desk: Desk, kind: str, expected: type[Exce
     desk.simulator.fault(kind, match={"path": "exchange", "user": desk.master.address}, count=1)
     with pytest.raises(expected):
         desk.trading.submit(request)
+    desk.clock.take(RETRY_SECONDS)
     assert desk.account.order(request.client_order_id, BTC) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from threet.adapters.venue.nonces import NonceFile, NonceUnreadable, SignerLocked
+from threet.adapters.venue.turns import TurnTaken
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NOW_MS = 1_780_315_200_000
@@ -49,6 +51,40 @@ def test_a_damaged_file_is_refused_not_started_anew(tmp_path: Path, text: str) -
         NonceFile(tmp_path / "nonce", StandingClock())
     (tmp_path / "nonce").write_text("7")
     NonceFile(tmp_path / "nonce", StandingClock()).close()  # the refusal left no lock behind
+
+
+def test_an_emergency_takes_the_turn_from_the_signer_and_both_count_on(tmp_path: Path) -> None:
+    signer = NonceFile(tmp_path / "nonce", StandingClock())
+    with signer.turn():
+        assert signer.next() == NOW_MS
+    emergency = NonceFile(tmp_path / "nonce", StandingClock(), emergency_after=5)
+    assert emergency.took_from is None
+    with pytest.raises(TurnTaken, match=rf"process {os.getpid()} \(an emergency\)"), signer.turn():
+        pass
+    with emergency.turn():
+        assert emergency.next() == NOW_MS + 1
+    with pytest.raises(SignerLocked), contextlib.closing(NonceFile(tmp_path / "nonce", StandingClock(), emergency_after=5)):
+        pass
+    emergency.close()
+    with signer.turn():
+        assert signer.next() == NOW_MS + 2
+    signer.close()
+
+
+def test_a_holder_that_hangs_loses_the_turn_to_an_emergency_which_names_it(tmp_path: Path) -> None:
+    signer = NonceFile(tmp_path / "nonce", StandingClock())
+    with signer.turn():
+        emergency = NonceFile(tmp_path / "nonce", StandingClock(), emergency_after=0.1)
+        assert emergency.took_from == f"process {os.getpid()} (the signer)"
+        with emergency.turn():
+            assert emergency.next() == NOW_MS
+        assert signer.next() == NOW_MS + 1  # what it was about to sign has a number of its own
+    with pytest.raises(TurnTaken), signer.turn():
+        pass
+    emergency.close()
+    with signer.turn():
+        pass
+    signer.close()
 
 
 def test_a_second_signer_is_refused_and_told_who_the_first_is(tmp_path: Path) -> None:

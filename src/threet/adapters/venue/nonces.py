@@ -1,14 +1,17 @@
-"""Nonces of signed actions: one signer process, numbers that only rise, also over restarts."""
+"""Nonces of signed actions: one signer process, numbers that only rise, also over restarts and beside an emergency."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from threet.adapters.files import write_durably
 from threet.adapters.venue.reading import to_ms
+from threet.adapters.venue.turns import Turns
 from threet.application.ports import Clock
 
 
@@ -21,33 +24,52 @@ class NonceUnreadable(Exception):
 
 
 class NonceFile:
-    """The highest nonce given out, in a file beside its lock. Holding one of these is the right to sign.
+    """The highest nonce given out, in a file beside its two locks: that of the signer, held as long as this lives, and that of the turn.
 
-    Raises SignerLocked where another process has it, NonceUnreadable where the file is damaged.
+    An emergency (``emergency_after`` seconds) does not ask for the first, which the signer has: it takes the turn for good, away from one
+    that has not given it back after so long. ``took_from`` names that one.
+
+    Raises SignerLocked where another process is the signer (of an emergency: the other emergency), NonceUnreadable where the file is
+    damaged.
     """
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: Clock, *, emergency_after: float | None = None) -> None:
         self._path = path
         self._clock = clock
         self._guard = threading.Lock()
+        self._descriptor = -1
+        self.took_from: str | None = None
+        is_emergency = emergency_after is not None
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = _lock(path.with_name(path.name + ".lock"))
+        self._turns = Turns(path.with_name(path.name + ".turn"), "an emergency" if is_emergency else "the signer")
+        self._descriptor = _lock(path.with_name(path.name + (".emergency" if is_emergency else ".lock")))
         try:
+            if emergency_after is not None:
+                self.took_from = self._turns.take(emergency_after)
             self._last = _read(path)
-        except NonceUnreadable:
+        except BaseException:
             self.close()
             raise
 
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Nobody else signs before the end of the block. Raises TurnTaken where another process has the turn."""
+        with self._guard, self._turns.turn():
+            yield
+
     def next(self) -> int:
-        """A nonce above all before it and at least wall milliseconds; on the disk when this returns."""
-        with self._guard:
-            nonce = max(self._last + 1, to_ms(self._clock.now()))
-            write_durably(self._path, f"{nonce}\n")
-            self._last = nonce
-            return nonce
+        """A nonce above all before it, another process's too, and at least wall milliseconds; on the disk when this returns.
+
+        Call it in a turn.
+        """
+        nonce = max(self._last + 1, _read(self._path) + 1, to_ms(self._clock.now()))
+        write_durably(self._path, f"{nonce}\n")
+        self._last = nonce
+        return nonce
 
     def close(self) -> None:
         """Gives the right to sign away. May be repeated."""
+        self._turns.close()
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1

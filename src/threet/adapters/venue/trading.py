@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ from typing import Any
 from threet.adapters.venue.answers import cancel_answer, submit_answer
 from threet.adapters.venue.catalogue import Listing
 from threet.adapters.venue.client import make_client
-from threet.adapters.venue.errors import RAISED
+from threet.adapters.venue.errors import RAISED, RETRY_SECONDS
 from threet.adapters.venue.nonces import NonceFile
 from threet.adapters.venue.reading import to_ms
+from threet.adapters.venue.turns import TurnTaken
 from threet.adapters.venue.venue import Venue
 from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.ports import Clock
@@ -24,7 +26,8 @@ from threet.settings import Settings
 class CcxtTrading:
     """Fulfils the port ``Trading``. ``private_key`` may be an agent's; ``wallet_address`` is the account that it acts for.
 
-    Raises SignerLocked where another process signs already. ``close`` gives the lock away.
+    Raises SignerLocked where another process signs already. ``close`` gives the lock away. Between two of its requests an emergency may
+    take the turn (``emergency_after``, see NonceFile): then each one is VenueBusy, not sent.
     """
 
     def __init__(
@@ -35,17 +38,23 @@ class CcxtTrading:
         private_key: str,
         nonce_file: Path,
         venue: Venue | None = None,
+        *,
+        emergency_after: float | None = None,
     ) -> None:
         self._venue = venue or Venue(settings, clock)
         self._clock = clock
-        self._nonces = NonceFile(nonce_file, clock)
+        self._nonces = NonceFile(nonce_file, clock, emergency_after=emergency_after)
         self._client = make_client(settings, "3t-signer")
         self._client.session = self._venue.connection.client.session  # kept warm by the reads, so that no order meets a stale connection
         self._client.walletAddress = wallet_address
         self._client.privateKey = private_key
         self._client.next_nonce = self._nonces.next
         self._leverages: dict[Symbol, int] = {}
-        self._guard = threading.Lock()
+
+    @property
+    def took_from(self) -> str | None:
+        """From whom an emergency took the turn away, or None."""
+        return self._nonces.took_from
 
     def submit(self, request: OrderRequest) -> OrderAnswer:
         """Sends an IOC limit that the venue itself refuses after ``expires_at``.
@@ -53,34 +62,45 @@ class CcxtTrading:
         Raises VenueRefused or VenueBusy where nothing happened (also where the price or size is off the venue's grid: nothing
         is rounded here), VenueSilent where nobody knows.
         """
-        with self._guard:
+        with self._turn():
             if request.expires_at <= self._clock.now():
                 raise VenueRefused(f"not sent: order {request.client_order_id} expired at {request.expires_at.isoformat()}")
             signed = self._signed_order(request)
-            response = self._venue.connection.send(self._client, signed, f"order {request.client_order_id}")
+            response = self._send(signed, f"order {request.client_order_id}", urgent=request.reduce_only)
             return submit_answer(response, request)
 
     def cancel(self, client_order_id: str, symbol: Symbol) -> None:
         """Raises VenueRefused where the venue has no such open order."""
-        with self._guard:
+        with self._turn():
             self._listed(symbol)
             signed = self._drafted(lambda: self._client.cancel_orders_request([], symbol, {"clientOrderId": [client_order_id]}))
-            cancel_answer(self._venue.connection.send(self._client, signed, f"cancel {client_order_id}"), client_order_id)
+            cancel_answer(self._send(signed, f"cancel {client_order_id}", urgent=True), client_order_id)
 
     def ensure_leverage(self, symbol: Symbol, leverage: int) -> None:
         """Sets cross margin at ``leverage``, once per process and value."""
-        with self._guard:
+        with self._turn():
             if self._leverages.get(symbol) == leverage:
                 return
             listing = self._listed(symbol)
             action = {"type": "updateLeverage", "asset": listing.asset, "isCross": True, "leverage": int(leverage)}
             signed = self._drafted(lambda: self._signed(action, self._nonces.next(), None))
-            self._venue.connection.send(self._client, signed, f"leverage of {symbol}")
+            self._send(signed, f"leverage of {symbol}", urgent=False)
             self._leverages[symbol] = leverage
 
     def close(self) -> None:
         """Gives the signer's lock away."""
         self._nonces.close()
+
+    def _send(self, signed: dict[str, Any], what: str, *, urgent: bool) -> dict[str, Any]:
+        return self._venue.connection.send(self._client, signed, what, urgent=urgent)
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        try:
+            with self._nonces.turn():
+                yield
+        except TurnTaken as other:
+            raise VenueBusy(f"not sent: {other} has the signer's turn", RETRY_SECONDS) from None
 
     def _listed(self, symbol: Symbol) -> Listing:
         """The market, with ccxt's own list of them brought up to date. The list is read here where nobody has read it before."""
