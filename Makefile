@@ -1,7 +1,7 @@
 # 3T on one machine. `make` alone lists what there is to do.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-compose check fix deps lock bench clean venv
+.PHONY: help demo test test-faults proof test-compose check fix deps lock bench clean venv
 .PHONY: install restart logs status halt resume migrate backup restore
 
 BIN := .venv/bin
@@ -62,6 +62,9 @@ test-faults: venv ## crash and fault loops, kills, a short soak; properties at l
 
 test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores
 	$(PYTEST) -m compose tests/compose
+
+proof: venv ## the kill loop at length: 200 kills, the report goes to docs/proofs/ (by hand, not in CI)
+	THREET_KILLS=200 THREET_PROOF_REPORT=docs/proofs/kill-loop.md $(PYTEST) -s -m faults tests/integration/providence/test_kill_loop.py
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .

@@ -75,12 +75,13 @@ class ManagerProcess:
         self.store = SqlCycleStore(self.engine)
         self.saved_runs = folder / "saved_runs"
         self.process: subprocess.Popen[bytes] | None = None
+        self.script: list[str | Path] = [SCRIPT]
         self._started: list[subprocess.Popen[bytes]] = []
         self._log = folder / "log.txt"
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as log:
-            command = [sys.executable, str(SCRIPT), "--config", str(self.config), *arguments]
+            command = [sys.executable, *self.script, "--config", str(self.config), *arguments]
             self.process = children.start(command, stdout=log, stderr=subprocess.STDOUT)
         self._started.append(self.process)
         return self.process

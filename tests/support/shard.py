@@ -45,14 +45,16 @@ class Shard:
         self.folders = Folders(root)
         self.folders.make()
         self.engine = Engine(told or rules(runs_per_symbol))
-        self.found = Resume(self.folders, 0, 1, self.engine, lambda: NOW).run()
-        self.journal = Journal(root, 0, 1)
+        population = self.engine.rules.population
+        shard, shards = population.shard, population.shards
+        self.found = Resume(self.folders, shard, shards, self.engine, lambda: NOW).run()
+        self.journal = Journal(root, shard, shards)
         self.seconds = 0.0
         ages = CandleAges(lambda: self.seconds, MINUTE_MS, patience_seconds=10)
         self.votes_told = 0
         self.loop = StrategyLoop(self.engine, self.journal, self.found.ids, ages, "1m", self._told, inbox_messages=64)
         # Its thread is not started.
-        self.writer = SnapshotWriter(self.folders, 0, 1, Queue(), 1.0, None, poll_seconds=0.5)  # type: ignore[arg-type]
+        self.writer = SnapshotWriter(self.folders, shard, shards, Queue(), 1.0, None, poll_seconds=0.5)  # type: ignore[arg-type]
         self.loop.begin(self.found.to_save)
         self.loop.take(ProductsRead(tuple(symbols)))
 
