@@ -47,10 +47,11 @@ def named(*measured: Measured) -> dict[str, Measured]:
 def median_seconds(work: Callable[[], object], rounds: int = 7) -> float:
     """Median wall time of ``work`` over ``rounds``, after one that warms up."""
     work()
-    return statistics.median(_seconds(work) for _ in range(rounds))
+    return statistics.median(timed(work) for _ in range(rounds))
 
 
-def _seconds(work: Callable[[], object]) -> float:
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of one call."""
     started = time.perf_counter()
     work()
     return time.perf_counter() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,26 +31,33 @@ class WalkingMarket:
         self._chance = np.random.default_rng(seed)
         self._closes: Floats = np.full(symbols, 100.0)
         self._drift: Floats = np.zeros(symbols)
+        self._bars: Ints = np.zeros(symbols, dtype=np.int64)
         self.bar = 0
 
     def next_bar(self) -> dict[str, tuple[CandleRow, ...]]:
         """The closed candle of each symbol, its open the last one's close."""
         if self.bar % 15 == 0:
             self._drift = self._chance.normal(0, 0.0008, len(self.symbols))
-        opens = self._closes
-        self._closes = opens * np.exp(self._drift + self._chance.normal(0, 0.0012, len(self.symbols)))
-        high, low = np.maximum(opens, self._closes) * 1.0005, np.minimum(opens, self._closes) * 0.9995
-        prices = np.stack([opens, high, low, self._closes], axis=1).tolist()
-        candles: dict[str, tuple[CandleRow, ...]] = {
-            symbol: ((float(self.bar * MINUTE_MS), o, h, lo, c, 1.0),) for symbol, (o, h, lo, c) in zip(self.symbols, prices, strict=True)
-        }
         self.bar += 1
-        return candles
+        return self._close(np.exp(self._drift + self._chance.normal(0, 0.0012, len(self.symbols))), range(len(self.symbols)))
+
+    def jump(self, rows: Sequence[int]) -> dict[str, tuple[CandleRow, ...]]:
+        """A bar of these symbols alone that closes 3 % higher or lower, by turns."""
+        return self._close(np.where(self._bars % 2 == 0, 1.03, 1 / 1.03), rows)
+
+    def _close(self, moved: Floats, rows: Sequence[int]) -> dict[str, tuple[CandleRow, ...]]:
+        opens = self._closes
+        self._closes = opens.copy()
+        self._closes[rows] *= moved[rows]
+        high, low = np.maximum(opens, self._closes) * 1.0005, np.minimum(opens, self._closes) * 0.9995
+        prices = np.stack([self._bars * float(MINUTE_MS), opens, high, low, self._closes, np.ones(len(opens))], axis=1).tolist()
+        self._bars[rows] += 1
+        return {self.symbols[row]: (tuple(prices[row]),) for row in rows}
 
     @property
     def now_ms(self) -> int:
         """When the newest bar closed."""
-        return self.bar * MINUTE_MS
+        return int(self._bars.max()) * MINUTE_MS
 
     def marks(self) -> dict[str, float]:
         """A price of each symbol near its last close, another one at each call."""

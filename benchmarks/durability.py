@@ -1,0 +1,194 @@
+"""What it costs that nothing is lost: ticks with their journal on the disk, snapshots, and the way back from both."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.files import StoredShard, bare_append, folder
+from benchmarks.measure import Figure, median_seconds, named, timed
+from benchmarks.population import WalkingMarket, born, give_history
+from threet.engine.engine import Engine
+from threet.engine.voms import Voms
+from threet_providence.files import Folders, run_name, sync_folder, write_whole
+from threet_providence.resume import Resume
+from threet_providence.snapshots import to_bytes
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+RUNS, SYMBOLS, TRADES = 10_000, 200, 100
+BARS_A_TICK = 10  # so many symbols close in one tick that 1.4 % of the runs trade
+TICKS_A_ROUND, ROUNDS = 7, 21
+"""config.yml: a price every 3 seconds, a round of snapshots every 20."""
+
+
+def durable_tick_vs_fsync() -> Figure:
+    """Every tick brings a price of each symbol, and a bar of a few symbols closes with a jump, so that 1.4 % of the runs trade."""
+    with folder() as root:
+        engine, market = born(RUNS, SYMBOLS)
+        shard = StoredShard(root / "shard", engine)
+        jumping = Jumps(market, shard, symbols=BARS_A_TICK)
+        with bare_append(root / "bare") as append:
+            reference = median_seconds(append, rounds=101)
+            ours = statistics.median(timed(jumping.next_tick()) for _ in range(101))
+        traded = jumping.trades_of_the_last(100)
+    note = f"{RUNS} runs marked, {traded / RUNS:.2%} trade; one price of {SYMBOLS} symbols and {jumping.symbols} bars that close a tick"
+    return Figure("durable_tick_vs_fsync", ours * 1e6, reference * 1e6, "us", 5.0, note=note)
+
+
+class Jumps:
+    """Ticks in which the bars of the next few symbols close far above or below: most of their runs turn."""
+
+    def __init__(self, market: WalkingMarket, shard: StoredShard, symbols: int) -> None:
+        self.symbols, self._market, self._shard = symbols, market, shard
+        self._trades: list[int] = []
+        self._tick = 0
+
+    def next_tick(self) -> Callable[[], None]:
+        """The tick, made ready; calling it is all that is measured."""
+        count = len(self._market.symbols)
+        rows = [(self._tick * self.symbols + number) % count for number in range(self.symbols)]
+        candles = self._market.jump(rows)
+        batch = self._shard.batch(self._market.marks(), self._market.now_ms, candles)
+        self._tick += 1
+
+        def tick() -> None:
+            before = self._shard.loop.trades
+            self._shard.loop.take(batch)
+            self._trades.append(self._shard.loop.trades - before)
+
+        return tick
+
+    def trades_of_the_last(self, ticks: int) -> float:
+        return float(np.mean(self._trades[-ticks:]))
+
+
+def history_growth() -> Figure:
+    runs, symbols, long, short = 1_000, 20, 10_000, 10
+    figure = {trades: _tick_and_share(runs, symbols, trades) for trades in (short, long)}
+    return Figure(
+        name="history_growth",
+        ours=figure[long] * 1e6,
+        reference=figure[short] * 1e6,
+        unit="us",
+        goal=1.2,
+        note=f"{runs} runs with {long} trades each against {short}; a tick with its journal, and 1/{TICKS_A_ROUND} of a round of snapshots",
+    )
+
+
+def _tick_and_share(runs: int, symbols: int, trades: int) -> float:
+    """Seconds of one tick: the tick itself, and its part of what the snapshot writer does for it."""
+    with folder() as root:
+        engine, market = born(runs, symbols)
+        give_history(engine, trades)
+        shard = StoredShard(root, engine)
+        shard.save()
+        whole_seconds, whole_bytes = _whole_files(shard)
+        jumping = Jumps(market, shard, symbols=1)
+        ticks: list[float] = []
+        rounds: list[float] = []
+        tails: list[int] = []
+        for _ in range(ROUNDS + 1):
+            ticks += [timed(jumping.next_tick()) for _ in range(TICKS_A_ROUND)]
+            rounds.append(timed(shard.save))
+            tails.append(_bytes(root, "run_*.tail"))
+        # What is appended now is written once more when its run's file is written as a whole.
+        put_off = max(0, tails[-1] - tails[0]) / ROUNDS / whole_bytes * whole_seconds
+        return statistics.median(ticks) + (statistics.median(rounds) + put_off) / TICKS_A_ROUND
+
+
+def _whole_files(shard: StoredShard) -> tuple[float, int]:
+    """Seconds and bytes of the files of all runs, written as a whole."""
+    images = [shard.engine.image(slot) for slot in np.flatnonzero(shard.engine.runs.active).tolist()[:100]]
+    with folder() as elsewhere:
+
+        def write() -> None:
+            for image in images:
+                write_whole(elsewhere / run_name(image.spec.id), to_bytes(image))
+
+        return timed(write), _bytes(elsewhere, "run_*.json")
+
+
+def _bytes(root: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in root.glob(pattern))
+
+
+def restart_vs_naive() -> Figure:
+    """The naive side reads files of the same content, as ``json.dump(indent=4)`` wrote them."""
+    with folder() as root:
+        shard = _with_trades(root / "ours")
+        naive = root / "naive"
+        naive.mkdir()
+        for name, body in _bodies(shard).items():
+            (naive / name).write_text(json.dumps(body, indent=4))
+        reference = median_seconds(lambda: _restart_naively(naive), rounds=5)
+        ours = median_seconds(lambda: _restart(root / "ours", shard.engine), rounds=5)
+    note = f"{RUNS} runs of {TRADES} trades: checksums, replay, live_pnl to the bit; the naive side reads the indented files"
+    return Figure("restart_vs_naive", RUNS / ours, RUNS / reference, "runs/s", 3.0, goal_is_minimum=True, note=note)
+
+
+def snapshot_vs_indent() -> Figure:
+    with folder() as root:
+        shard = _with_trades(root / "ours")
+        bodies, naive = _bodies(shard), root / "naive"
+        naive.mkdir()
+
+        def all_again() -> None:
+            shard.engine.runs.dirty[shard.engine.runs.active] = True
+            shard.save()
+
+        reference = median_seconds(lambda: _write_indented(naive, bodies), rounds=5)
+        ours = median_seconds(all_again, rounds=5)
+    note = f"{RUNS} runs of {TRADES} trades, every file written and synced; ours with the journal's new segment"
+    return Figure("snapshot_vs_indent", RUNS / ours, RUNS / reference, "runs/s", 2.0, goal_is_minimum=True, note=note)
+
+
+def _with_trades(root: Path) -> StoredShard:
+    engine, _ = born(RUNS, SYMBOLS)
+    give_history(engine, TRADES)
+    shard = StoredShard(root, engine)
+    shard.save()
+    return shard
+
+
+def _bodies(shard: StoredShard) -> dict[str, Any]:
+    return {path.name: json.loads(path.read_bytes()) for path in sorted(shard.folders.root.glob("run_*.json"))}
+
+
+def _write_indented(naive: Path, bodies: dict[str, Any]) -> None:
+    for name, body in bodies.items():
+        temporary = naive / f".{name}.tmp"
+        with open(temporary, "w") as file:
+            json.dump(body, file, indent=4)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, naive / name)
+    sync_folder(naive)
+
+
+def _restart(root: Path, was: Engine) -> None:
+    engine = Engine(was.rules)
+    found = Resume(Folders(root), 0, 1, engine, lambda: NOW).run()
+    if found.resumed != len(was.runs.slot_of) or found.quarantined:
+        raise RuntimeError(f"expected {len(was.runs.slot_of)} runs, resumed {found.resumed}, quarantined {len(found.quarantined)}")
+
+
+def _restart_naively(root: Path) -> None:
+    for path in sorted(root.glob("run_*.json")):
+        with open(path) as file:
+            body = json.load(file)
+        voms = Voms(start_balance=body["start_balance"], leverage=body["leverage"], fee_rate=body["fee_rate"])
+        for _kind, _time, price, size in body["voms_state"]["entries"]:
+            voms.add_trade(price, size)
+        voms.update_price(body["last_price"])
+        if voms.live_pnl != body["live_pnl"]:
+            raise RuntimeError(f"{path.name}: expected {body['live_pnl']}, was {voms.live_pnl}")
+
+
+FIGURES = named(durable_tick_vs_fsync, history_growth, restart_vs_naive, snapshot_vs_indent)
