@@ -49,7 +49,17 @@ def segment_paths(folder: Path, shard: int, shards: int) -> list[Path]:
 
 def other_layouts(folder: Path, shards: int) -> list[Path]:
     """Segments that were written with another number of shards."""
-    return sorted(path for path in folder.glob("journal-*-of-*.3tj") if path.name.split("-")[3] != str(shards))
+    return sorted(path for path in folder.glob("journal-*-of-*.3tj") if shards_of_segment(path) != shards)
+
+
+def shards_of_segment(path: Path) -> int:
+    """0 where the name is none of ours."""
+    number = path.name.split("-")[3]
+    return int(number) if number.isdigit() else 0
+
+
+def segment_name(shard: int, shards: int, tick: int) -> str:
+    return f"journal-{shard}-of-{shards}-{tick:012d}.3tj"
 
 
 def read_segment(path: Path) -> Segment:
@@ -94,7 +104,7 @@ class Journal:
 
     def begin_segment(self, base: BaseRecord) -> Path:
         """A new segment, whole with its base or not there at all; later records go to it."""
-        path = self._folder / f"journal-{self._shard}-of-{self._shards}-{base.tick:012d}.3tj"
+        path = self._folder / segment_name(self._shard, self._shards, base.tick)
         write_whole(path, frame(base))
         sync_folder(self._folder)
         self.close()

@@ -6,6 +6,8 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO
@@ -24,13 +26,18 @@ class ShardLock:
 
     def take(self, now: datetime) -> None:
         """Raises ShardTaken where this shard, or any shard of another number of shards, has a manager."""
-        for path in sorted(self._folder.glob("shard-*-of-*.lock")):
-            if path.name.split("-")[3] != f"{self._shards}.lock":
-                _refuse_if_held(path, f"shards of another number than {self._shards} cannot run beside it")
         path = self._folder / f"shard-{self._shard}-of-{self._shards}.lock"
         file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - the lock lives as long as the file is open
         if not _try_lock(file):
             raise ShardTaken(_refusal(path, file, "only one manager may run a shard"))
+        try:
+            # Its own one first: of two that start at once, of different numbers, each sees the other.
+            for other in sorted(self._folder.glob("shard-*-of-*.lock")):
+                if other.name.split("-")[3] != f"{self._shards}.lock":
+                    _refuse_if_held(other, f"shards of another number than {self._shards} cannot run beside it")
+        except ShardTaken:
+            file.close()
+            raise
         file.seek(0)
         file.truncate()
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": now.isoformat()}, file)
@@ -41,6 +48,14 @@ class ShardLock:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+@contextmanager
+def adopting(folder: Path) -> Iterator[None]:
+    """One manager after the other looks whether the files are of another number of shards; waits for the one before."""
+    with open(folder / "adoption.lock", "a+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _try_lock(file: IO[str]) -> bool:

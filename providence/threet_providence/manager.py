@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 
 from threet.adapters.signs_of_life import SignsOfLife
 from threet.bootstrap import build_providence_services
-from threet.engine.engine import Engine
+from threet.engine.engine import Engine, EngineRules
 from threet.settings import Secrets, Settings
+from threet_providence.adoption import Adopted, Adoption
 from threet_providence.crew import Crew
 from threet_providence.files import Folders
 from threet_providence.freshness import CandleAges
 from threet_providence.journal import Journal
 from threet_providence.listener import PriceListener
-from threet_providence.lock import ShardLock
+from threet_providence.lock import ShardLock, adopting
 from threet_providence.loop import StrategyLoop
 from threet_providence.messages import Stop
 from threet_providence.publisher import Publisher, PublisherRules, ShownAlive
@@ -58,7 +59,9 @@ class Manager:
             lock.release()
 
     def _manage(self, engine: Engine) -> int:
+        adopted = self._adopt(engine.rules)
         found = Resume(self._folders, self._shard, self._settings.providence.shards, engine, self._clock.now).run()
+        found.notes, found.quarantined = adopted.notes + found.notes, adopted.quarantined + found.quarantined
         tell(found)
         parts = self._parts(engine, found)
         parts.loop.begin(found.to_save)
@@ -73,6 +76,15 @@ class Manager:
             log.critical("stopping, since %s", crew.failure)
             return 1
         return self._end(parts, crew)
+
+    def _adopt(self, rules: EngineRules) -> Adopted:
+        """Files of another number of shards become those of this one."""
+
+        def engine_of(shard: int, shards: int) -> Engine:
+            return Engine(replace(rules, population=replace(rules.population, shard=shard, shards=shards)))
+
+        with adopting(self._folders.root):
+            return Adoption(self._folders, self._settings.providence.shards, engine_of, self._clock.now).run()
 
     def _end(self, parts: _Parts, crew: Crew) -> int:
         """What was read is finished, then a last round of snapshots and a last publication."""

@@ -158,3 +158,11 @@ def test_the_images_begin_with_the_same_layers() -> None:
     texts = [(ROOT / folder / "Dockerfile").read_text() for folder in ("celery-workers", "providence")]
     first = [text[text.index("FROM ") : text.index("ENV THREET_BUILD_ID=$BUILD_ID")] for text in texts]
     assert first[0] == first[1]
+
+
+def test_the_example_of_two_shards_is_the_service_providence_twice() -> None:
+    example = yaml.safe_load((ROOT / "docker-compose.shards.yml").read_text())["services"]
+    differs = ("command", "hostname")
+    second = {key: value for key, value in example["providence_1"].items() if key not in differs}
+    assert second == {key: value for key, value in _compose()["services"]["providence"].items() if key not in differs}
+    assert [service["command"] for service in example.values()] == [["--shard", "0/2"], ["--shard", "1/2"]]
