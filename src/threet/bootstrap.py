@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from threet.adapters.clock import SystemClock
-from threet.adapters.files import FileHalt
+from threet.adapters.emergency_files import EmergencyFiles
+from threet.adapters.files import NONCE, FileHalt, emergency_lock
 from threet.adapters.market_feed import MarketFeed
 from threet.adapters.observers import HttpObserver
 from threet.adapters.redis.client import make_redis
@@ -31,6 +32,7 @@ from threet.adapters.sql import (
     make_engine,
     prune,
 )
+from threet.application.emergency_import import import_emergencies
 from threet.application.execution import Executor
 from threet.application.facts import Product
 from threet.application.gathering import Gatherer, TradingTerms
@@ -178,6 +180,7 @@ class CycleParts:
 def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
     """The cycle over its ports, with the limits of config.yml."""
     chosen, store, clock = settings.reconciliation, parts.store, parts.clock
+    files = EmergencyFiles(settings.state_folder, emergency_lock(settings.state_folder / NONCE))
     return ReconcileCycle(
         store=store,
         market=parts.market,
@@ -186,6 +189,7 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
             parts.account,
             expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
             fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
+            imports=lambda: import_emergencies(files, store),
         ),
         gatherer=Gatherer(store, parts.market, parts.prices, parts.observers, parts.terms),
         executor=Executor(store, parts.trading, parts.halt),

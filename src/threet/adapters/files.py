@@ -1,4 +1,4 @@
-"""The halt file: whatever else is down, its presence stops what adds risk (I7)."""
+"""The state folder. The halt file: whatever else is down, its presence stops what adds risk (I7)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 NAME = "HALT"
+NONCE = "nonce"
+
+
+def emergency_lock(nonce_file: Path) -> Path:
+    """The file that a running emergency has locked."""
+    return nonce_file.with_name(f"{nonce_file.name}.emergency")
 
 
 class FileHalt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -82,17 +82,32 @@ def _never_seen(order: OrderRecord, filled: Decimal, average: Decimal | None, ex
 
 
 class Settler:
-    """Pulls fills since the watermark and settles what can be settled."""
+    """Pulls fills since the watermark and settles what can be settled.
 
-    def __init__(self, store: CycleStore, account: AccountData, *, expiry_margin: timedelta, fills_overlap: timedelta) -> None:
+    ``imports`` brings in what was sent beside the cycle (see emergency_import), or says why it cannot: then nothing is readable.
+    """
+
+    def __init__(
+        self,
+        store: CycleStore,
+        account: AccountData,
+        *,
+        expiry_margin: timedelta,
+        fills_overlap: timedelta,
+        imports: Callable[[], str | None] = lambda: None,
+    ) -> None:
         self._store = store
         self._account = account
         self._expiry_margin = expiry_margin
         self._fills_overlap = fills_overlap
+        self._imports = imports
 
     def settle(self, venue_now: datetime, observed_at: datetime) -> Settlement:
         """Never raises VenueError: what could not be read stays unsettled and is named in ``problems``."""
+        problem = self._imports()
         unsettled = self._store.unsettled_orders()
+        if problem is not None:
+            return Settlement(0, unsettled, 0, readable=False, problems=[problem])
         try:
             fills = self._account.fills_since(self._start(unsettled, venue_now))
         except VenueError as error:

@@ -150,6 +150,10 @@ class CycleStore(Protocol):
         Raises IntentRefused, also where the client order id is there already."""
         ...
 
+    def import_orders(self, orders: Sequence[OrderRecord]) -> int:
+        """Inserts those whose client order id is not there, whatever their state; returns how many. For orders that no cycle has sent."""
+        ...
+
     def record_outcome(
         self,
         client_order_id: str,

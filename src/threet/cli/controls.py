@@ -84,14 +84,22 @@ def adopt(config: Path | None, secrets: Path | None) -> None:
 @click.command()
 @settings_options
 @click.option("--timeout", "timeout_seconds", type=float, help="Seconds to wait until all is closed (else cli.flatten_wait_seconds).")
+@click.option("--emergency", is_flag=True, help="At once and without the cycle: needs the key, the exchange and a disk, and nothing else.")
 @click.argument("reason", nargs=-1)
-def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float | None, reason: tuple[str, ...]) -> None:
+def flatten(config: Path | None, secrets: Path | None, timeout_seconds: float | None, emergency: bool, reason: tuple[str, ...]) -> None:
     """Close everything through the cycle, and stay closed until `3t resume`. Waits until the account is flat or says why it is not."""
+    why = " ".join(reason) or "no reason given"
+    if emergency:
+        from threet.cli.emergency import flatten_at_once
+
+        settings = load_settings(config or default_config_path())
+        flatten_at_once(settings, lambda: read_settings(config, secrets)[1], _who(), why, timeout_seconds)
+        return
     settings, secret_values = read_settings(config, secrets)
     from threet.bootstrap import build_cli_services
 
     services = build_cli_services(settings, secret_values)
-    _or_fail(lambda: services.controls.flatten(_who(), " ".join(reason) or "no reason given"), "not flattening")
+    _or_fail(lambda: services.controls.flatten(_who(), why), "not flattening")
     click.echo("halted, and every position is to be closed by the coming cycles (reduce-only; only where the sources agree)")
     _wait_until_flat(settings, secret_values, settings.cli.flatten_wait_seconds if timeout_seconds is None else timeout_seconds)
 

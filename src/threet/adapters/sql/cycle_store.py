@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Engine
 
 from threet.adapters.sql.fills import FillRows
+from threet.adapters.sql.imports import ImportRows
 from threet.adapters.sql.leases import LeaseRows
 from threet.adapters.sql.orders import OrderRows
 from threet.adapters.sql.products import read_products
@@ -17,7 +18,7 @@ from threet.application.facts import AccountSnapshot, Product
 from threet.domain.values import Known, Unknown
 
 
-class SqlCycleStore(LeaseRows, StateRows, OrderRows, FillRows, VoteRows, ServiceRows, SymbolStateRows, DecisionRows):
+class SqlCycleStore(LeaseRows, StateRows, OrderRows, ImportRows, FillRows, VoteRows, ServiceRows, SymbolStateRows, DecisionRows):
     """Implements CycleStore; each part is documented where it stands."""
 
     def __init__(self, engine: Engine) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from threet.adapters.files import write_durably
+from threet.adapters.files import emergency_lock, write_durably
 from threet.adapters.venue.reading import to_ms
 from threet.adapters.venue.turns import Turns
 from threet.application.ports import Clock
@@ -42,7 +42,7 @@ class NonceFile:
         is_emergency = emergency_after is not None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._turns = Turns(path.with_name(path.name + ".turn"), "an emergency" if is_emergency else "the signer")
-        self._descriptor = _lock(path.with_name(path.name + (".emergency" if is_emergency else ".lock")))
+        self._descriptor = _lock(emergency_lock(path) if is_emergency else path.with_name(path.name + ".lock"))
         try:
             if emergency_after is not None:
                 self.took_from = self._turns.take(emergency_after)
