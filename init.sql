@@ -142,6 +142,7 @@ CREATE TABLE orders (
   UNIQUE KEY orders_client_order_id (client_order_id),
   KEY orders_cycle (cycle_id),
   KEY orders_exchange_order_id (exchange_order_id),
+  KEY orders_created (created_at),
   KEY orders_settled (symbol, settled_at),
   KEY orders_state (state, settled_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;

@@ -20,4 +20,7 @@ CREATE TABLE run_wishes (
 -- NULL until the first price that the observers confirm.
 ALTER TABLE symbol_states ADD COLUMN accepted_price DECIMAL(38, 18) NULL AFTER dust;
 
+-- Orders of the last hour are counted before each new one.
+ALTER TABLE orders ADD KEY orders_created (created_at);
+
 INSERT INTO schema_migrations (version, name, applied_at) VALUES (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6));

@@ -46,6 +46,7 @@ from threet.application.store import CycleStore, ServiceReport
 from threet.application.update_balance import BalanceUpdated, UpdateBalance
 from threet.application.update_candles import CandlesUpdated, UpdateCandles
 from threet.application.update_prices import PricesUpdated, UpdatePrices
+from threet.domain.drawdown import RiskTerms
 from threet.domain.terms import SymbolTerms, Terms
 from threet.settings import CONTRACT_VERSION, Secrets, Settings, build_id
 
@@ -147,7 +148,7 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
     market = CcxtMarketData(settings, clock, venue)
     account = CcxtAccount(settings, clock, wallet, venue)
     settings.state_folder.mkdir(parents=True, exist_ok=True)
-    nonces = settings.state_folder / "nonce"
+    nonces = settings.state_folder / NONCE
     trading = CcxtTrading(settings, clock, wallet, secrets.require("exchange.privateKey"), nonces, venue)
     halt = FileHalt(settings.state_folder)
     trading_terms = build_trading_terms(settings, wallet)
@@ -191,7 +192,7 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
             fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
             imports=lambda: import_emergencies(files, store),
         ),
-        gatherer=Gatherer(store, parts.market, parts.prices, parts.observers, parts.terms),
+        gatherer=Gatherer(store, parts.market, parts.account, parts.prices, parts.observers, parts.terms),
         executor=Executor(store, parts.trading, parts.halt),
         halt=parts.halt,
         clock=clock,
@@ -264,13 +265,35 @@ def build_trading_terms(settings: Settings, account: str) -> TradingTerms:
         flatten_on_long_hold=chosen.on_long_hold == "flatten",
         lock_on_external_change=chosen.on_external_change == "lock",
         unlock_after_rounds=chosen.unlock_after_rounds,
+        mark_tolerance_percent=chosen.mark_tolerance_percent,
+        max_order_usd=limits.max_order_usd,
+        max_orders_per_hour=limits.max_orders_per_hour,
+        risk=RiskTerms(
+            limits.max_daily_loss_percent, limits.soft_drawdown_percent, limits.terminal_drawdown_percent, limits.drawdown_readings
+        ),
     )
 
     def for_product(product: Product) -> SymbolTerms:
         symbol = settings.for_symbol(product.symbol)
-        return SymbolTerms(int(symbol.leverage), product.max_leverage, symbol.max_notional_usd, symbol.no_trade_band_percent)
+        return SymbolTerms(
+            leverage=int(symbol.leverage),
+            max_leverage=product.max_leverage,
+            max_notional_usd=symbol.max_notional_usd,
+            no_trade_band_percent=symbol.no_trade_band_percent,
+            price_band_percent=symbol.price_band_percent,
+            can_go_long=symbol.can_go_long,
+            can_go_short=symbol.can_go_short,
+            reduce_only=symbol.reduce_only,
+        )
 
-    return TradingTerms(account, terms, for_product, settings.providence.shards, timedelta(seconds=float(fresh.max_heartbeat_age_seconds)))
+    return TradingTerms(
+        account,
+        terms,
+        for_product,
+        settings.providence.shards,
+        timedelta(seconds=float(fresh.max_heartbeat_age_seconds)),
+        timedelta(seconds=float(chosen.fills_overlap_seconds)),
+    )
 
 
 def _history_bars(settings: Settings) -> int:

@@ -35,6 +35,7 @@ MASTER, AGENT = make_wallet(11), make_wallet(12)
 
 QUICK = {
     "reconciliation": {"order_expires_seconds": 2, "expiry_margin_seconds": 0.2, "settle_margin_ms": 1, "lease_seconds": 10},
+    "limits": {"drawdown_readings": 1},
     "exchange": {"request_timeout_seconds": 2, "requests_per_minute": 60000},
 }
 
@@ -59,6 +60,7 @@ class DirectObserver:
     simulator: SimulatorProcess
     deaf: bool = False
     lie: dict[Symbol, Decimal] = field(default_factory=dict)
+    mark_lies: dict[Symbol, Decimal] = field(default_factory=dict)
 
     def observe(self) -> Known[Observation] | Unknown:
         if self.deaf:
@@ -75,9 +77,14 @@ class DirectObserver:
             complete=True,
             positions={**positions, **self.lie},
             account_value=Decimal(state["marginSummary"]["accountValue"]),
-            mark_prices={},
+            mark_prices={**self.marks(), **self.mark_lies},
         )
         return Known(seen, now, self.name)
+
+    def marks(self) -> dict[Symbol, Decimal]:
+        markets, contexts = self.simulator.info({"type": "metaAndAssetCtxs"})
+        told = zip(markets["universe"], contexts, strict=True)
+        return {symbol(f"{market['name']}/USDC:USDC"): Decimal(context["markPx"]) for market, context in told}
 
 
 @dataclass

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.ports import HaltFile, Trading
-from threet.application.store import AlreadySettled, CycleStore, IntentRefused, Lease, OrderRecord
-from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps
+from threet.application.store import AlreadySettled, CycleStore, IntentFacts, IntentRefused, Lease, OrderRecord
+from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps, check_rate
 from threet.domain.decision import Decision, PlannedOrder
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
 from threet.domain.values import OrderState, Symbol, Unknown
@@ -143,20 +143,25 @@ class Executor:
             raise Overtaken(f"{settled} ({text})") from settled
 
 
-def cap_check(planned: PlannedOrder, decision: Decision) -> Callable[[Sequence[OrderRecord]], None]:
-    """The check that the intent's transaction runs over the unsettled orders as they stand there."""
+def cap_check(planned: PlannedOrder, decision: Decision) -> Callable[[IntentFacts], None]:
+    """The check that the intent's transaction runs over the facts as they stand there. A reduction is never refused."""
 
-    def check(unsettled: Sequence[OrderRecord]) -> None:
-        held, caps = _known(decision, planned)
-        check_caps(planned.correction, held, [pending(order) for order in unsettled], caps)
+    def check(facts: IntentFacts) -> None:
+        if planned.correction.reduce_only:
+            return
+        if facts.risk != decision.risk:
+            raise CapExceeded("the account's drawdown was looked at again or taken back since this decision")
+        if decision.no_new_risk is not None:
+            raise CapExceeded(decision.no_new_risk)
+        held, caps = _known(decision)
+        check_rate(planned.correction, facts.orders_last_hour, caps)
+        check_caps(planned.correction, held, [pending(order) for order in facts.unsettled], caps)
 
     return check
 
 
-def _known(decision: Decision, planned: PlannedOrder) -> tuple[dict[Symbol, Exposure], Caps]:
+def _known(decision: Decision) -> tuple[dict[Symbol, Exposure], Caps]:
     exposures, caps = decision.exposures, decision.caps
-    if planned.correction.reduce_only:
-        return {}, Caps({}, Decimal(0), Decimal(0))
     if isinstance(exposures, Unknown):
         raise CapExceeded(f"exposure is unknown: {exposures.reason}")
     if isinstance(caps, Unknown):

@@ -10,11 +10,13 @@ from decimal import Decimal
 
 from threet.application.execution import pending
 from threet.application.facts import AccountSnapshot, Fill, Observation, Price, Product, Votes
-from threet.application.ports import LastValues, MarketData, ObserverNode
+from threet.application.ports import AccountData, LastValues, MarketData, ObserverNode
 from threet.application.settlement import Settlement
 from threet.application.store import Control, CycleStore, Lease, RecordedFill
+from threet.domain.drawdown import RiskState, Transfers
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
+from threet.domain.price_band import is_jump
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
 from threet.domain.terms import SymbolTerms, Terms
@@ -33,14 +35,22 @@ class TradingTerms:
     for_product: Callable[[Product], SymbolTerms]
     shards: int
     max_heartbeat_age: timedelta
+    transfers_overlap: timedelta
 
 
 class Gatherer:
     """Reads the sources. Observers are asked side by side, since a silent one must not make the others old."""
 
     def __init__(
-        self, store: CycleStore, market: MarketData, prices: LastValues, observers: Sequence[ObserverNode], terms: TradingTerms
+        self,
+        store: CycleStore,
+        market: MarketData,
+        account: AccountData,
+        prices: LastValues,
+        observers: Sequence[ObserverNode],
+        terms: TradingTerms,
     ) -> None:
+        self._account = account
         self._store = store
         self._market = market
         self._prices = prices
@@ -55,6 +65,9 @@ class Gatherer:
         states = self._store.symbol_states()
         held = _held_symbols(local, observers)
         rules = self._read_rules(sorted(set(products) | held))
+        risk = self._store.risk(self._terms.account)
+        # After the sources: a transfer that one of them saw is then among these.
+        transfers = self._read_transfers(risk, local, clock())
         # Prices last: sizing wants the youngest, and nothing here ages faster.
         prices = self._read_prices(products, observers, held)
         now = clock()
@@ -77,6 +90,9 @@ class Gatherer:
             last_activity=self._last_activity(),
             explanations=self._explanations(states, settlement, local),
             states=states,
+            marks=_marks_of_jumps(products, prices, states, observers),
+            risk=risk,
+            transfers=transfers,
             terms=self._terms.terms,
         )
 
@@ -94,6 +110,14 @@ class Gatherer:
             if price is None and name not in products:
                 prices[name] = mark_of(name, observers)
         return prices
+
+    def _read_transfers(self, risk: RiskState, local: Known[AccountSnapshot] | Unknown, now: datetime) -> Transfers:
+        """Those since the last reading, and an overlap before it. The first reading of all needs only what is near it."""
+        since = risk.read_at or (now if isinstance(local, Unknown) else local.value.exchange_time)
+        try:
+            return Known(tuple(self._account.transfers_since(since - self._terms.transfers_overlap)), now, "venue")
+        except VenueError as error:
+            return Unknown(str(error))
 
     def _read_rules(self, names: Sequence[Symbol]) -> dict[Symbol, MarketRules | Unknown]:
         try:
@@ -171,6 +195,22 @@ def mark_of(name: Symbol, observers: Mapping[str, Known[Observation] | Unknown])
         return Unknown("not a product, and no observer knows its mark")
     highest = max(told, key=lambda seen: seen.mark_prices[name])
     return Known(highest.mark_prices[name], highest.observed_at, f"mark of observer {highest.observer}")
+
+
+def _marks_of_jumps(
+    products: Mapping[Symbol, SymbolTerms],
+    prices: Mapping[Symbol, Known[Decimal] | Unknown],
+    states: Mapping[Symbol, SymbolState],
+    observers: Mapping[str, Known[Observation] | Unknown],
+) -> dict[str, dict[Symbol, Decimal]]:
+    """The observers' marks where a second source is asked for; the others would only fill the record."""
+    jumped = []
+    for name, terms in sorted(products.items()):
+        price, accepted = prices[name], states[name].accepted_price if name in states else None
+        if isinstance(price, Known) and is_jump(price.value, accepted, terms.price_band_percent):
+            jumped.append(name)
+    told = {name: view.value.mark_prices for name, view in sorted(observers.items()) if isinstance(view, Known)}
+    return {observer: {name: marks[name] for name in jumped if name in marks} for observer, marks in told.items()}
 
 
 def _local_reading(view: Known[AccountSnapshot] | Unknown) -> Known[SourceReading] | Unknown:

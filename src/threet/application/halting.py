@@ -27,7 +27,11 @@ class Controls:
         self._store.set_halt(True, f"{reason} (by {who})")
 
     def resume(self) -> None:
-        """Clears the halt and a wanted flatten; the file goes last, so that a failure leaves it halted."""
+        """Clears the halt and a wanted flatten, and begins with a new peak where a loss had stopped the platform.
+
+        The file goes last, so that a failure leaves it halted.
+        """
+        self._store.take_back_risk()
         self._store.set_flatten(None)
         self._store.set_halt(False, "")
         self._halt.resume()

@@ -19,6 +19,7 @@ from threet.application.facts import (
     RunRow,
     ShardHeartbeat,
 )
+from threet.domain.drawdown import Transfer
 from threet.domain.values import Known, MarketRules, Symbol, Unknown
 
 
@@ -72,6 +73,10 @@ class AccountData(Protocol):
 
     def fills_since(self, start: datetime) -> list[Fill]:
         """Every fill with exchange time >= start, oldest first, all pages."""
+        ...
+
+    def transfers_since(self, start: datetime) -> list[Transfer]:
+        """Money that came or went at exchange time >= start, oldest first."""
         ...
 
 

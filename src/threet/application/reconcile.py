@@ -110,14 +110,19 @@ class ReconcileCycle:
         inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now))
         decision = decide(inputs)
         blocked = self._blocked(control, venue_clock, settlement)
-        blocked = self._save_states(inputs, decision, lease) or blocked
-        self._record(inputs, decision, blocked)
+        blocked = self._save_states(inputs, decision, lease) or self._save_risk(inputs, decision, lease) or blocked
+        self._record(inputs, decision, blocked, {})
+        _tell(decision)
         if blocked is not None:
             return CycleResult("blocked", blocked, lease.token, [], len(settlement.open_orders))
         lease_end = venue_clock.now() + timedelta(seconds=self._terms.lease_seconds - (self._clock.monotonic() - started))
         terms = self._terms
         window = Window(venue_clock.now, lease_end, terms.order_expires, terms.lease_margin, terms.order_min_life)
-        sent = self._executor.execute(decision, lease, window, _leverages(inputs), flatten_wanted=inputs.flatten_reason is not None)
+        flatten_wanted = inputs.flatten_reason is not None or decision.risk.terminal is not None
+        sent = self._executor.execute(decision, lease, window, _leverages(inputs), flatten_wanted=flatten_wanted)
+        refused = {one.symbol: one.text for one in sent if one.state is None}
+        if refused:
+            self._record(inputs, decision, None, refused)
         for one in sent:
             level = logging.WARNING if one.overtaken else logging.INFO
             log.log(level, "order %s %s: %s", one.client_order_id, one.symbol, f"{one.state} {one.text}" if one.state else one.text)
@@ -188,7 +193,29 @@ class ReconcileCycle:
             return str(refusal)
         return f"{', '.join(changed)}: adopted or locked while this cycle ran; the next one reads it again" if changed else None
 
-    def _record(self, inputs: CycleInputs, decision: Decision, blocked: str | None) -> None:
+    def _save_risk(self, inputs: CycleInputs, decision: Decision, lease: Lease) -> str | None:
+        """Why this decision is not to be acted on, or None. At the terminal level what `3t flatten` does is done here, the file last."""
+        try:
+            saved = self._store.save_risk(decision.risk, read=inputs.risk, lease=lease)
+        except IntentRefused as refusal:
+            return str(refusal)
+        if not saved:
+            return "a person took the drawdown's level back while this cycle ran; the next one reads it again"
+        if decision.risk.terminal is not None and not self._halted_by_file():
+            try:
+                self._halt.halt("3t", decision.risk.terminal)
+            except OSError:
+                log.exception("the halt file could not be written, the database's row halts alone")
+        return None
+
+    def _halted_by_file(self) -> bool:
+        try:
+            return self._halt.is_halted()
+        except OSError:
+            return False
+
+    def _record(self, inputs: CycleInputs, decision: Decision, blocked: str | None, refused: Mapping[Symbol, str]) -> None:
+        """``refused``: what the checks at the sending kept from being sent."""
         status, reason = ("blocked", blocked) if blocked is not None else _status(decision)
         record = inputs_to_json(inputs)
         full_size = self._trading_terms.terms.vote_full_size_runs
@@ -200,14 +227,11 @@ class ReconcileCycle:
                 reason=reason,
                 inputs=record,
                 inputs_hash=hash_of(record),
-                targets=targets_to_json(decision, full_size),
+                targets=targets_to_json(decision, full_size, refused),
                 plan=plan_to_json(decision),
                 consensus_symbols=sum(isinstance(item.agreement.agreed, Known) for item in decision.by_symbol.values()),
             )
         )
-        for name, item in decision.by_symbol.items():
-            if item.alert is not None:
-                log.error("%s: %s", name, item.alert)
 
     def _record_blind(self, lease: Lease, now: datetime, reason: str) -> CycleResult:
         """Without the venue's clock nothing can be settled or expire: the cycle says so and ends."""
@@ -222,6 +246,15 @@ def _leverages(inputs: CycleInputs) -> dict[Symbol, int]:
     return {
         name: min(terms.leverage, terms.max_leverage, known[name].max_leverage) for name, terms in inputs.products.items() if name in known
     }
+
+
+def _tell(decision: Decision) -> None:
+    """What a person has to hear of, as soon as it is recorded."""
+    if decision.no_new_risk is not None:
+        log.log(logging.WARNING if decision.risk.terminal is None else logging.ERROR, "nothing may grow: %s", decision.no_new_risk)
+    for name, item in decision.by_symbol.items():
+        if item.alert is not None:
+            log.error("%s: %s", name, item.alert)
 
 
 def _status(decision: Decision) -> tuple[str, str]:

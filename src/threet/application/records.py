@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from threet.domain.decision import Decision, PlannedOrder, SymbolDecision
 from threet.domain.inputs import CycleInputs
 from threet.domain.targets import AnyTarget, Hold
-from threet.domain.values import Known, Unknown
+from threet.domain.values import Known, Symbol, Unknown
 from threet.domain.votes import net_vote
 
 _INPUTS: TypeAdapter[CycleInputs] = TypeAdapter(CycleInputs)
@@ -33,8 +33,12 @@ def hash_of(record: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def targets_to_json(decision: Decision, vote_full_size_runs: int) -> dict[str, Any]:
-    return {name: _symbol_to_json(item, vote_full_size_runs) for name, item in sorted(decision.by_symbol.items())}
+def targets_to_json(decision: Decision, vote_full_size_runs: int, refused: Mapping[Symbol, str]) -> dict[str, Any]:
+    """``refused``: by symbol, why its order of the plan was not sent."""
+    return {
+        name: {**_symbol_to_json(item, vote_full_size_runs), "not_sent": refused.get(name)}
+        for name, item in sorted(decision.by_symbol.items())
+    }
 
 
 def plan_to_json(decision: Decision) -> list[dict[str, Any]]:
@@ -74,6 +78,7 @@ def _symbol_to_json(item: SymbolDecision, vote_full_size_runs: int) -> dict[str,
         "locked": item.state.lock_reason,
         "result": item.result,
         "alert": item.alert,
+        "limits": list(item.limits),
     }
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from threet.application.facts import AccountSnapshot, Fill, Product, Votes
+from threet.domain.drawdown import RiskState
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, OrderState, Side, Symbol, Unknown
 
@@ -47,6 +48,18 @@ class OrderRecord:
     average_price: Decimal | None = None
     text: str = ""
     settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFacts:
+    """What the transaction of an intent sees: the caps are checked against this and not against what was read before.
+
+    ``orders_last_hour`` were created in the hour before the intent, whatever became of them; ``risk`` is None where none was saved.
+    """
+
+    unsettled: Sequence[OrderRecord]
+    orders_last_hour: int
+    risk: RiskState | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +157,9 @@ class CycleStore(Protocol):
         """The newest first."""
         ...
 
-    def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[Sequence[OrderRecord]], None]) -> None:
+    def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[IntentFacts], None]) -> None:
         """In one transaction: the lease is still this one and not past, the halt row is off (or the order reduces and a flatten is wanted),
-        ``check`` agrees with the unsettled orders as they stand; then the row is inserted with state INTENT.
+        ``check`` agrees with the facts as they stand there; then the row is inserted with state INTENT.
         Raises IntentRefused, also where the client order id is there already."""
         ...
 
@@ -193,6 +206,19 @@ class CycleStore(Protocol):
     ) -> list[Symbol]:
         """Saves those whose row still is what was ``read`` (or still is not there); returns the symbols of the others, which stay as
         somebody else has written them. With ``lease``: raises IntentRefused where it is no longer this one or past."""
+        ...
+
+    def risk(self, account: str) -> RiskState:
+        """An empty one where nothing is remembered of this account."""
+        ...
+
+    def save_risk(self, state: RiskState, *, read: RiskState, lease: Lease) -> bool:
+        """False where it no longer is what was ``read``: a person has taken it back. Raises IntentRefused where the lease has passed.
+        At the terminal level the same transaction halts and asks for the flatten, unless one is wanted already."""
+        ...
+
+    def take_back_risk(self) -> None:
+        """Forgets peak, day and readings where a level was reached; the next readings begin anew."""
         ...
 
     def save_decision(self, decision: DecisionRecord) -> None: ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from threet.domain.consensus import agree, agree_account_value
@@ -28,8 +29,12 @@ class SymbolAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Agreements:
+    """``read_between``: the venue's first and last time at which the usable sources saw the account; None without a local one."""
+
     account_value: Known[Decimal] | Unknown
     by_symbol: Mapping[Symbol, SymbolAgreement]
+    valid_observers: tuple[str, ...]
+    read_between: tuple[datetime, datetime] | None
 
 
 def find_agreements(inputs: CycleInputs) -> Agreements:
@@ -43,7 +48,9 @@ def find_agreements(inputs: CycleInputs) -> Agreements:
         quorum=inputs.terms.quorum,
         tolerance_percent=inputs.terms.account_value_tolerance_percent,
     )
-    return Agreements(account_value, {name: _of_symbol(inputs, name, local, observers) for name in all_symbols(inputs)})
+    by_symbol = {name: _of_symbol(inputs, name, local, observers) for name in all_symbols(inputs)}
+    valid = tuple(sorted(name for name, view in observers.items() if isinstance(view, Known)))
+    return Agreements(account_value, by_symbol, valid, _read_between(local, observers))
 
 
 def all_symbols(inputs: CycleInputs) -> list[Symbol]:
@@ -66,6 +73,13 @@ def _usable_local(inputs: CycleInputs) -> SourceView:
 def _usable_observer(inputs: CycleInputs, view: SourceView) -> SourceView:
     terms = inputs.terms
     return usable(view, account=inputs.account, now=inputs.now, max_age=terms.max_observation_age, max_skew=terms.max_clock_skew)
+
+
+def _read_between(local: SourceView, observers: Mapping[str, SourceView]) -> tuple[datetime, datetime] | None:
+    if isinstance(local, Unknown):
+        return None
+    times = [view.value.exchange_time for view in [local, *observers.values()] if isinstance(view, Known)]
+    return min(times), max(times)
 
 
 def _account_value(view: SourceView) -> Known[Decimal] | Unknown:

@@ -15,11 +15,13 @@ class CapExceeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Limits in USD: of one symbol's notional, and of the sums over all symbols."""
+    """Limits in USD: of one symbol's notional, of the sums over all symbols, and of one order; and how many orders an hour may have."""
 
     symbol_notional: Mapping[Symbol, Decimal]
     gross_notional: Decimal
     net_notional: Decimal
+    order_notional: Decimal
+    orders_per_hour: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ def check_caps(correction: Correction, held: Mapping[Symbol, Exposure], pending:
     unpriced = {order.symbol for order in orders if not order.reduce_only} - set(held)
     if unpriced:
         raise CapExceeded(f"exposure of {', '.join(sorted(unpriced))} is unknown while orders there are pending")
+    order_usd = correction.contracts * held[correction.symbol].price
+    if order_usd > caps.order_notional:
+        raise CapExceeded(f"an order of {order_usd:.2f} USD, the limit is {caps.order_notional:.2f} USD")
     longest = {name: _worst(name, held[name], orders, 1) for name in held}
     shortest = {name: _worst(name, held[name], orders, -1) for name in held}
     gross = {name: max(abs(longest[name]), abs(shortest[name])) for name in held}
@@ -59,6 +64,12 @@ def check_caps(correction: Correction, held: Mapping[Symbol, Exposure], pending:
     sign = correction.side.sign
     net = sum((longest if sign > 0 else shortest).values(), Decimal(0)) * sign
     _require("net exposure", net, caps.net_notional)
+
+
+def check_rate(correction: Correction, orders_last_hour: int, caps: Caps) -> None:
+    """Raises CapExceeded where the last hour had as many orders as it may have. A reduction is never refused."""
+    if not correction.reduce_only and orders_last_hour >= caps.orders_per_hour:
+        raise CapExceeded(f"{orders_last_hour} orders in the last hour, the limit is {caps.orders_per_hour}")
 
 
 def _worst(name: Symbol, item: Exposure, orders: Sequence[Pending], sign: int) -> Decimal:

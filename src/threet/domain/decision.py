@@ -9,10 +9,12 @@ from decimal import Decimal
 from threet.domain.agreement import Agreements, SymbolAgreement, find_agreements
 from threet.domain.caps import Caps, Exposure
 from threet.domain.corrections import Nothing, correction_for
+from threet.domain.drawdown import RiskState, after_reading, why_no_new_risk
 from threet.domain.identity import client_order_id
 from threet.domain.inputs import CycleInputs
 from threet.domain.portfolio import caps_of, exposures, scale_factors
-from threet.domain.rounding import limit_price
+from threet.domain.price_band import confirmed_price
+from threet.domain.rounding import limit_price, round_to_lot
 from threet.domain.sizing import clamp
 from threet.domain.symbol_state import Explanation, SymbolState, after_round
 from threet.domain.target_of import (
@@ -45,7 +47,7 @@ class PlannedOrder:
 
 @dataclass(frozen=True, slots=True)
 class SymbolDecision:
-    """What was decided for one symbol and why; ``result`` says it in words."""
+    """What was decided for one symbol and why; ``result`` says it in words, ``limits`` which of them cut what the votes asked for."""
 
     target: AnyTarget
     agreement: SymbolAgreement
@@ -54,17 +56,20 @@ class SymbolDecision:
     state: SymbolState
     result: str
     alert: str | None
+    limits: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``plan`` is in the order of sending: reductions first."""
+    """``plan`` is in the order of sending: reductions first. ``no_new_risk``: why nothing of the account may grow, or None."""
 
     account_value: Known[Decimal] | Unknown
     by_symbol: Mapping[Symbol, SymbolDecision]
     plan: Sequence[PlannedOrder]
     exposures: Mapping[Symbol, Exposure] | Unknown
     caps: Caps | Unknown
+    risk: RiskState
+    no_new_risk: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +83,37 @@ class _Held:
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """A symbol on its way to a target: the contracts that the votes want, within its own cap."""
+    """A symbol on its way to a target: the contracts that the votes want, within its own cap; ``cap`` says what it cut."""
 
     contracts: Decimal
-    is_capped: bool
+    cap: str | None
     market: Market
     vote: Vote
+
+
+@dataclass(frozen=True, slots=True)
+class _Account:
+    """What holds for all symbols alike."""
+
+    factors: Mapping[Symbol, Decimal] | Unknown
+    risk: RiskState
+    no_new_risk: str | None
 
 
 def decide(inputs: CycleInputs) -> Decision:
     """Consensus, then targets, then the plan. Sends nothing and remembers nothing."""
     agreements = find_agreements(inputs)
-    states = {name: _next_state(inputs, name, agreement) for name, agreement in agreements.by_symbol.items()}
+    risk = _next_risk(inputs, agreements)
+    no_new_risk = why_no_new_risk(risk, inputs.transfers, inputs.terms.risk)
+    states = {name: _next_state(inputs, name, agreements) for name in agreements.by_symbol}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
     factors = scale_factors(inputs, agreements, _wanted_usd(agreements, wishes))
-    decided = {name: _decide_symbol(inputs, name, agreements, states[name], wishes[name], factors) for name in agreements.by_symbol}
+    decided = {
+        name: _decide_symbol(
+            inputs, name, agreements, states[name], _cut(wishes[name], name, factors), _Account(factors, risk, no_new_risk)
+        )
+        for name in agreements.by_symbol
+    }
     plan = sorted(
         (order for _, order in decided.values() if order is not None),
         key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
@@ -103,13 +124,24 @@ def decide(inputs: CycleInputs) -> Decision:
         tuple(plan),
         exposures(inputs, agreements),
         caps_of(inputs, agreements),
+        risk,
+        no_new_risk,
     )
 
 
-def _next_state(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreement) -> SymbolState:
+def _next_risk(inputs: CycleInputs, agreements: Agreements) -> RiskState:
+    """An account that is not ours yet has no peak of ours."""
+    if not inputs.adopted:
+        return inputs.risk
+    return after_reading(inputs.risk, agreements.account_value, agreements.read_between, inputs.transfers, inputs.terms.risk)
+
+
+def _next_state(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> SymbolState:
+    state, price = inputs.states.get(name, SymbolState(name)), confirmed_price(inputs, name, agreements.valid_observers)
+    agreed = agreements.by_symbol[name].agreed
     return after_round(
-        inputs.states.get(name, SymbolState(name)),
-        agreement.agreed if inputs.adopted else Unknown("this account was not adopted yet"),
+        replace(state, accepted_price=price.value) if isinstance(price, Known) and name in inputs.products else state,
+        agreed if inputs.adopted else Unknown("this account was not adopted yet"),
         inputs.explanations.get(name, NO_EXPLANATION),
         now=inputs.now,
         unlock_after_rounds=inputs.terms.unlock_after_rounds,
@@ -123,8 +155,9 @@ def _wish(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> _Wish | 
     missing = _first_missing(inputs, name, agreements, market, vote)
     if missing is None and isinstance(market, Market) and isinstance(vote, Vote) and isinstance(account_value, Known):
         wanted = wanted_contracts(inputs, account_value.value, market, vote)
-        capped = clamp(wanted, symbol_cap_usd(inputs, name, account_value.value, market.rules) / market.price)
-        return _Wish(capped, capped != wanted, market, vote)
+        cap_usd = symbol_cap_usd(inputs, name, account_value.value, market.rules)
+        capped = clamp(wanted, cap_usd / market.price)
+        return _Wish(capped, None if capped == wanted else f"cap of {cap_usd:.2f} USD (max_notional_usd, leverage)", market, vote)
     return _Held(
         Hold(missing or "nothing is known"),
         market if isinstance(market, Market) else None,
@@ -142,6 +175,9 @@ def _first_missing(inputs: CycleInputs, name: Symbol, agreements: Agreements, ma
         return "this database has never traded this account, which holds positions: look at them, then `3t adopt`"
     if isinstance(market, Hold):
         return market.reason
+    price = confirmed_price(inputs, name, agreements.valid_observers)
+    if isinstance(price, Unknown):
+        return price.reason
     if isinstance(account_value, Unknown):
         return account_value.reason
     return vote.reason if isinstance(vote, Hold) else None
@@ -155,42 +191,44 @@ def _wanted_usd(agreements: Agreements, wishes: Mapping[Symbol, _Wish | _Held]) 
     }
 
 
+def _cut(wish: _Wish | _Held, name: Symbol, factors: Mapping[Symbol, Decimal] | Unknown) -> _Wish | _Held:
+    """The wish within the caps of the whole account."""
+    factor = Decimal(1) if isinstance(factors, Unknown) else factors.get(name, Decimal(1))
+    if isinstance(wish, _Held) or factor == 1:
+        return wish
+    said = f"caps of gross and net exposure: scaled to {factor:.4f}"
+    return replace(wish, contracts=wish.contracts * factor, cap=said if wish.cap is None else f"{wish.cap}; {said}")
+
+
 def _decide_symbol(
     inputs: CycleInputs,
     name: Symbol,
     agreements: Agreements,
     state: SymbolState,
     wish: _Wish | _Held,
-    factors: Mapping[Symbol, Decimal] | Unknown,
+    account: _Account,
 ) -> tuple[SymbolDecision, PlannedOrder | None]:
     agreement = agreements.by_symbol[name]
-    target = commanded(inputs, agreement) if name in inputs.products else None
+    target = commanded(inputs, agreement, account.risk.terminal) if name in inputs.products else None
     if target is None:
-        target = _target(inputs, name, agreement, state, wish, factors)
+        target = _target(inputs, agreement, state, wish, account)
     state = _remember_hold(inputs, state, target)
     target, alert = after_long_hold(inputs, target, agreement, state) if name in inputs.products else (target, None)
-    order, result = _order(inputs, name, agreements, target, wish.market)
+    order, result, cut = _order(inputs, name, agreements, target, wish.market)
     state = replace(state, dust=result.startswith("dust"))
     price = None if wish.market is None else wish.market.price
-    return SymbolDecision(target, agreement, wish.vote, price, state, result, alert), order
+    limits = tuple(said for said in (wish.cap if isinstance(wish, _Wish) else None, account.no_new_risk, cut) if said is not None)
+    return SymbolDecision(target, agreement, wish.vote, price, state, result, alert, limits), order
 
 
-def _target(
-    inputs: CycleInputs,
-    name: Symbol,
-    agreement: SymbolAgreement,
-    state: SymbolState,
-    wish: _Wish | _Held,
-    factors: Mapping[Symbol, Decimal] | Unknown,
-) -> AnyTarget:
+def _target(inputs: CycleInputs, agreement: SymbolAgreement, state: SymbolState, wish: _Wish | _Held, account: _Account) -> AnyTarget:
     if isinstance(wish, _Held):
         return wish.hold
-    if isinstance(factors, Unknown):
-        target = restricted(inputs, wish.contracts, wish.is_capped, agreement, state, wish.market.rules)
+    target = restricted(inputs, wish.contracts, wish.cap, agreement, state, wish.market.rules, account.no_new_risk)
+    if isinstance(account.factors, Unknown) and isinstance(target, Target):
         # What else is held cannot be counted, so nothing may grow; getting smaller needs no count.
-        return ReduceOnly(target.contracts, f"exposure: {factors.reason}") if isinstance(target, Target) else target
-    factor = factors.get(name, Decimal(1))
-    return restricted(inputs, wish.contracts * factor, wish.is_capped or factor != 1, agreement, state, wish.market.rules)
+        return ReduceOnly(target.contracts, f"exposure: {account.factors.reason}")
+    return target
 
 
 def _remember_hold(inputs: CycleInputs, state: SymbolState, target: AnyTarget) -> SymbolState:
@@ -201,23 +239,38 @@ def _remember_hold(inputs: CycleInputs, state: SymbolState, target: AnyTarget) -
 
 def _order(
     inputs: CycleInputs, name: Symbol, agreements: Agreements, target: AnyTarget, market: Market | None
-) -> tuple[PlannedOrder | None, str]:
+) -> tuple[PlannedOrder | None, str, str | None]:
+    """The order, or None; what was decided, in words; and the limit that made the order smaller, or None."""
     agreed = agreements.by_symbol[name].agreed
     if isinstance(target, Hold):
-        return None, f"hold: {target.reason}"
+        return None, f"hold: {target.reason}", None
     if isinstance(agreed, Unknown):
-        return None, f"hold: no consensus: {agreed.reason}"
+        return None, f"hold: no consensus: {agreed.reason}", None
     if market is None:
-        return None, "hold: no price or no market rules to close with"
+        return None, "hold: no price or no market rules to close with", None
     value = agreements.account_value
     band = Decimal(0) if isinstance(value, Unknown) else band_contracts(inputs, name, value.value, market.price)
     correction = correction_for(target, agreed.value, market.rules, market.price, band)
     if isinstance(correction, Nothing):
-        return None, correction.reason
+        return None, correction.reason, None
+    correction, cut = _within_one_order(correction, market, inputs.terms.max_order_usd)
+    if isinstance(correction, Nothing):
+        return None, correction.reason, cut
     worst_price = limit_price(market.price, correction.side, inputs.terms.order_slippage_bps, market.rules)
     name_of_order = client_order_id(inputs.epoch, inputs.cycle_id, correction)
     said = f"{correction.side} {correction.contracts}{' reduce-only' if correction.reduce_only else ''}"
-    return PlannedOrder(name_of_order, correction, worst_price, _why(target, agreed.value)), said
+    return PlannedOrder(name_of_order, correction, worst_price, _why(target, agreed.value)), said, cut
+
+
+def _within_one_order(correction: Correction, market: Market, max_order_usd: Decimal) -> tuple[Correction | Nothing, str | None]:
+    """What adds risk goes in parts of at most ``max_order_usd``, one each cycle. A reduction goes as it is."""
+    if correction.reduce_only or correction.contracts * market.price <= max_order_usd:
+        return correction, None
+    said = f"max_order_usd: {correction.contracts} asked for, of {max_order_usd} USD at a time"
+    contracts = round_to_lot(max_order_usd / market.price, market.rules.lot)
+    if contracts == 0 or contracts * market.price < market.rules.minimum_notional_usd:
+        return Nothing(f"max_order_usd of {max_order_usd} USD allows no order here"), said
+    return replace(correction, contracts=contracts), said
 
 
 def _why(target: AnyTarget, actual: Decimal) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from threet.domain.caps import Pending
+from threet.domain.drawdown import RiskState, Transfers
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
 from threet.domain.terms import SymbolTerms, Terms
@@ -21,6 +22,7 @@ class CycleInputs:
 
     ``last_activity`` is, per symbol, the venue's time of our last fill or settlement. ``products`` holds the symbols that may be
     traded; a symbol from anywhere else is reported. ``adopted`` is False for an account that this database has never traded.
+    ``marks`` are the observers' own, of the symbols whose price jumped.
     """
 
     epoch: str
@@ -39,4 +41,7 @@ class CycleInputs:
     last_activity: Mapping[Symbol, datetime]
     explanations: Mapping[Symbol, Explanation]
     states: Mapping[Symbol, SymbolState]
+    marks: Mapping[str, Mapping[Symbol, Decimal]]
+    risk: RiskState
+    transfers: Transfers
     terms: Terms

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 
-from threet.domain.agreement import Agreements, SymbolAgreement
+from threet.domain.agreement import Agreements
 from threet.domain.caps import Caps, Exposure
 from threet.domain.inputs import CycleInputs
+from threet.domain.price_band import valuing_price
 from threet.domain.sizing import scale_into_caps
-from threet.domain.target_of import fresh_price, symbol_cap_usd
+from threet.domain.target_of import symbol_cap_usd
 from threet.domain.values import Known, Symbol, Unknown
 
 
@@ -18,10 +19,10 @@ def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mappi
     if isinstance(agreements.account_value, Unknown):
         return agreements.account_value
     fixed_gross, fixed_net = Decimal(0), Decimal(0)
-    for name, agreement in agreements.by_symbol.items():
+    for name in agreements.by_symbol:
         if name in wanted_usd:
             continue
-        held = _worst_exposure(inputs, name, agreement)
+        held = _worst_exposure(inputs, name, agreements)
         if isinstance(held, Unknown):
             return held
         fixed_gross += abs(held.contracts) * held.price
@@ -39,12 +40,12 @@ def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mappi
 def exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
     """Every symbol that can be valued. A flat one without a price is left out: what is pending there would weigh nothing."""
     held: dict[Symbol, Exposure] = {}
-    for name, agreement in agreements.by_symbol.items():
-        exposure = _worst_exposure(inputs, name, agreement)
+    for name in agreements.by_symbol:
+        exposure = _worst_exposure(inputs, name, agreements)
         if isinstance(exposure, Unknown):
             return exposure
         if exposure.contracts == 0:
-            price = fresh_price(inputs, name)
+            price = valuing_price(inputs, name, agreements.valid_observers)
             if isinstance(price, Unknown):
                 continue
             exposure = Exposure(Decimal(0), price.value)
@@ -63,10 +64,17 @@ def caps_of(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
         if rules is not None and not isinstance(rules, Unknown):
             caps[name] = symbol_cap_usd(inputs, name, value.value, rules)
     terms = inputs.terms
-    return Caps(caps, value.value * terms.max_gross_exposure_percent / 100, value.value * terms.max_net_exposure_percent / 100)
+    return Caps(
+        caps,
+        value.value * terms.max_gross_exposure_percent / 100,
+        value.value * terms.max_net_exposure_percent / 100,
+        terms.max_order_usd,
+        terms.max_orders_per_hour,
+    )
 
 
-def _worst_exposure(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreement) -> Exposure | Unknown:
+def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> Exposure | Unknown:
+    agreement = agreements.by_symbol[name]
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
     else:
@@ -76,7 +84,7 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreement: SymbolAgreemen
         contracts = max(signed, key=abs)
     if contracts == 0:
         return Exposure(Decimal(0), Decimal(0))
-    price = fresh_price(inputs, name)
+    price = valuing_price(inputs, name, agreements.valid_observers)
     if isinstance(price, Unknown):
         return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
     return Exposure(contracts, price.value)

@@ -11,6 +11,7 @@ from threet.domain.rounding import round_to_lot
 from threet.domain.sizing import target_contracts
 from threet.domain.symbol_state import SymbolState
 from threet.domain.targets import AnyTarget, Flatten, Hold, ReduceOnly, Target
+from threet.domain.terms import SymbolTerms
 from threet.domain.values import Known, MarketRules, Symbol, Unknown
 from threet.domain.votes import Vote, net_vote
 
@@ -82,9 +83,18 @@ def band_contracts(inputs: CycleInputs, name: Symbol, account_value: Decimal, pr
 
 
 def restricted(
-    inputs: CycleInputs, capped: Decimal, is_capped: bool, agreement: SymbolAgreement, state: SymbolState, rules: MarketRules
+    inputs: CycleInputs,
+    capped: Decimal,
+    cap: str | None,
+    agreement: SymbolAgreement,
+    state: SymbolState,
+    rules: MarketRules,
+    no_new_risk: str | None,
 ) -> AnyTarget:
-    """The target after consensus, pending orders, locks and caps had their say. ``capped`` is signed contracts within the caps."""
+    """The target after consensus, pending orders, locks, limits and caps had their say.
+
+    ``capped`` is signed contracts within the caps, ``cap`` what cut them, ``no_new_risk`` why nothing of the account may grow.
+    """
     agreed = agreement.agreed
     if isinstance(agreed, Unknown):
         return Hold(f"no consensus: {agreed.reason}")
@@ -93,18 +103,31 @@ def restricted(
     target = round_to_lot(capped, rules.lot)
     if state.locked:
         return ReduceOnly(target, f"locked: {state.lock_reason}")
-    if is_capped and abs(agreed.value) > abs(target) and agreed.value * target >= 0:
-        return ReduceOnly(target, "a cap")
+    stopped = no_new_risk or switched_off(inputs.products[rules.symbol], target)
+    if stopped is not None:
+        return ReduceOnly(target, stopped)
+    if cap is not None and abs(agreed.value) > abs(target) and agreed.value * target >= 0:
+        return ReduceOnly(target, cap)
     return Target(target)
 
 
-def commanded(inputs: CycleInputs, agreement: SymbolAgreement) -> AnyTarget | None:
-    """Flatten where a person asked for it. It still wants consensus: without it only ``--emergency`` may close."""
-    if inputs.flatten_reason is None:
+def switched_off(terms: SymbolTerms, contracts: Decimal) -> str | None:
+    """The switch of config.yml that stops new risk toward ``contracts`` (signed), or None."""
+    if terms.reduce_only:
+        return "reduce_only is set"
+    if contracts > 0 and not terms.can_go_long:
+        return "can_go_long is false"
+    return "can_go_short is false" if contracts < 0 and not terms.can_go_short else None
+
+
+def commanded(inputs: CycleInputs, agreement: SymbolAgreement, terminal: str | None) -> AnyTarget | None:
+    """Flatten where a person or the terminal drawdown asks for it. It still wants consensus: without it only ``--emergency`` may close."""
+    reason = inputs.flatten_reason or terminal
+    if reason is None:
         return None
     if isinstance(agreement.agreed, Unknown):
         return Hold(f"flatten is wanted, but no consensus: {agreement.agreed.reason}")
-    return Flatten(inputs.flatten_reason)
+    return Flatten(reason)
 
 
 def after_long_hold(inputs: CycleInputs, target: AnyTarget, agreement: SymbolAgreement, state: SymbolState) -> tuple[AnyTarget, str | None]:

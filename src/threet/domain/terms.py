@@ -6,15 +6,24 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
+from threet.domain.drawdown import RiskTerms
+
 
 @dataclass(frozen=True, slots=True)
 class SymbolTerms:
-    """How one symbol is traded. ``no_trade_band_percent`` is of a full position; ``max_leverage`` is the product's own limit."""
+    """How one symbol is traded. ``no_trade_band_percent`` is of a full position; ``max_leverage`` is the product's own limit.
+
+    ``can_go_long``, ``can_go_short`` and ``reduce_only`` stop new risk; none of them closes what is held.
+    """
 
     leverage: int
     max_leverage: int
     max_notional_usd: Decimal
     no_trade_band_percent: Decimal
+    price_band_percent: Decimal
+    can_go_long: bool
+    can_go_short: bool
+    reduce_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +48,7 @@ class Terms:
     flatten_on_long_hold: bool
     lock_on_external_change: bool
     unlock_after_rounds: int
+    mark_tolerance_percent: Decimal
+    max_order_usd: Decimal
+    max_orders_per_hour: int
+    risk: RiskTerms

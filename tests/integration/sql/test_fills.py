@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tests.integration.sql.facts import BTC, ETH, NOON, fill, order, seconds
 
 from threet.adapters.sql import SqlCycleStore
-from threet.application.store import OrderRecord, RecordedFill
+from threet.application.store import IntentFacts, RecordedFill
 
 
-def agree(_: Sequence[OrderRecord]) -> None:
+def agree(_: IntentFacts) -> None:
     """A check that has no objection."""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from tests.support.settings import settings_with
 
 from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher, SqlSnapshotStore, prune
 from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs
-from threet.application.store import OrderRecord, ServiceReport
+from threet.application.store import IntentFacts, ServiceReport
 from threet.domain.values import OrderState
 from threet.settings.sections import RetentionSettings
 
@@ -31,7 +30,7 @@ def count(engine: Engine, table: Table) -> int:
         return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def agree(_: Sequence[OrderRecord]) -> None:
+def agree(_: IntentFacts) -> None:
     """A check that has no objection."""
 
 

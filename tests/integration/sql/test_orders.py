@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +12,7 @@ from tests.integration.sql.facts import BTC, ETH, NOON, order, seconds
 
 from threet.adapters.sql import SqlCycleStore
 from threet.adapters.sql.tables import leases
-from threet.application.store import AlreadySettled, IntentRefused, Lease, OrderRecord
+from threet.application.store import AlreadySettled, IntentFacts, IntentRefused, Lease
 from threet.domain.values import OrderState, Side, Symbol
 
 FINAL = [state for state in OrderState if state.is_final]
@@ -26,7 +25,7 @@ def lease(store: SqlCycleStore) -> Lease:
     return lease
 
 
-def agree(_: Sequence[OrderRecord]) -> None:
+def agree(_: IntentFacts) -> None:
     """A check that has no objection."""
 
 
@@ -52,8 +51,8 @@ def test_the_check_sees_the_unsettled_orders_and_its_objection_writes_nothing(st
     store.commit_intent(order(1), lease, agree)
     seen: list[str] = []
 
-    def object_to(unsettled: Sequence[OrderRecord]) -> None:
-        seen.extend(one.client_order_id for one in unsettled)
+    def object_to(facts: IntentFacts) -> None:
+        seen.extend(one.client_order_id for one in facts.unsettled)
         raise IntentRefused("over the cap")
 
     with pytest.raises(IntentRefused, match="over the cap"):

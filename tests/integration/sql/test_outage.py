@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from tests.support.mariadb import MariaDb, running_mariadb
 from tests.support.settings import example_secrets, settings_with
 
 from threet.adapters.sql import DatabaseError, SqlCycleStore, SqlSnapshotStore, create_schema, make_engine
-from threet.application.store import OrderRecord
+from threet.application.store import IntentFacts
 from threet.domain.values import Known
 
 
@@ -37,7 +37,7 @@ def test_a_server_killed_inside_an_intent_leaves_no_order_and_comes_back(own_mar
     lease = store.acquire_lease("reconcile", "me", 300)
     assert lease is not None
 
-    def kill(_: Sequence[OrderRecord]) -> None:
+    def kill(_: IntentFacts) -> None:
         own_mariadb.kill()
 
     with pytest.raises(DatabaseError):

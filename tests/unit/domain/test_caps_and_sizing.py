@@ -13,7 +13,7 @@ from threet.domain.values import Correction, Side, Symbol
 from threet.domain.votes import net_vote
 
 A, B, C = Symbol("A/USDC:USDC"), Symbol("B/USDC:USDC"), Symbol("C/USDC:USDC")
-CAPS = Caps({A: Decimal(1000), B: Decimal(1000), C: Decimal(1000)}, Decimal(2000), Decimal(1500))
+CAPS = Caps({A: Decimal(1000), B: Decimal(1000), C: Decimal(1000)}, Decimal(2000), Decimal(1500), Decimal(1100), 3)
 
 
 def held(a=0, b=0, c=0) -> dict[Symbol, Exposure]:
@@ -73,7 +73,7 @@ def test_a_pending_reduction_lets_go_of_what_balanced_the_rest(correction, posit
 
 
 def test_an_account_that_leans_too_far_one_way_may_not_be_thrown_beyond_the_cap_on_the_other():
-    wide = Caps({C: Decimal(9000)}, Decimal(9000), Decimal(1500))
+    wide = Caps({C: Decimal(9000)}, Decimal(9000), Decimal(1500), Decimal(9000), 3)
     leaning = {**held(a=-10, b=-10), C: Exposure(Decimal(0), Decimal(100))}
     check_caps(buy(35, C), leaning, [], wide)
     with pytest.raises(CapExceeded, match="net exposure"):

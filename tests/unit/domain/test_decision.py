@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from threet.application.records import hash_of, inputs_from_json, inputs_to_json, plan_to_json, targets_to_json
 from threet.domain.caps import CapExceeded, Caps, Pending, check_caps
 from threet.domain.decision import decide
+from threet.domain.drawdown import RiskState, RiskTerms
 from threet.domain.inputs import CycleInputs
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
@@ -41,7 +42,12 @@ TERMS = Terms(
     flatten_on_long_hold=False,
     lock_on_external_change=True,
     unlock_after_rounds=3,
+    mark_tolerance_percent=Decimal(1),
+    max_order_usd=Decimal(100_000),
+    max_orders_per_hour=100,
+    risk=RiskTerms(Decimal(10), Decimal(15), Decimal(25), 1),
 )
+SYMBOL_TERMS = SymbolTerms(3, 40, Decimal(25_000), Decimal(10), Decimal(5), can_go_long=True, can_go_short=True, reduce_only=False)
 
 
 def rules(name: Symbol) -> MarketRules:
@@ -73,7 +79,7 @@ def inputs(local=None, observers=None, votes=None, states=(), **changes) -> Cycl
         prices={name: Known(price, NOW, "redis") for name, price in PRICES.items()},
         votes=Known({BTC: vote(BTC, 4), ETH: vote(ETH, 0)} if votes is None else votes, NOW, "runs"),
         rules={name: rules(name) for name in (BTC, ETH, OTHER)},
-        products={name: SymbolTerms(3, 40, Decimal(25_000), Decimal(10)) for name in (BTC, ETH)},
+        products=dict.fromkeys((BTC, ETH), SYMBOL_TERMS),
         pending=(),
         last_activity={},
         explanations={},
@@ -81,6 +87,9 @@ def inputs(local=None, observers=None, votes=None, states=(), **changes) -> Cycl
             BTC: SymbolState(BTC, local.value.positions.get(BTC, Decimal(0)) if isinstance(local, Known) else None, NOW),
             **{state.symbol: state for state in states},
         },
+        marks=dict.fromkeys("abc", PRICES),
+        risk=RiskState("0xA"),
+        transfers=Known((), NOW, "venue"),
         terms=TERMS,
     )
     return replace(base, **changes)
@@ -208,9 +217,9 @@ def test_a_locked_symbol_only_reduces():
 
 
 def test_a_price_beyond_the_cap_makes_the_symbol_reduce_only_to_the_cap():
-    small = {name: SymbolTerms(3, 40, Decimal(1000), Decimal(10)) for name in (BTC, ETH)}
+    small = {name: replace(SYMBOL_TERMS, max_notional_usd=Decimal(1000)) for name in (BTC, ETH)}
     decision = decide(inputs(local=reading(BTC="0.03"), products=small))
-    assert decision.by_symbol[BTC].target == ReduceOnly(Decimal("0.02"), "a cap")
+    assert decision.by_symbol[BTC].target == ReduceOnly(Decimal("0.02"), "cap of 1000.00 USD (max_notional_usd, leverage)")
     assert [order.correction.signed_contracts for order in decision.plan] == [Decimal("-0.01")]
 
 
@@ -272,7 +281,7 @@ def test_the_record_of_a_decision_computes_the_same_plan_again(local, a, b, vote
     assert hash_of(inputs_to_json(again)) == hash_of(record)
     first, second = decide(given_inputs), decide(again)
     assert plan_to_json(first) == plan_to_json(second)
-    assert targets_to_json(first, 4) == targets_to_json(second, 4)
+    assert targets_to_json(first, 4, {}) == targets_to_json(second, 4, {})
 
 
 def test_an_account_that_nobody_adopted_is_not_closed_after_a_long_hold():

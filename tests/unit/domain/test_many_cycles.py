@@ -6,16 +6,15 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.properties import examples
-from tests.unit.domain.test_decision import BTC, ETH, NOW, TERMS, inputs, reading, vote
+from tests.unit.domain.test_decision import BTC, ETH, NOW, SYMBOL_TERMS, TERMS, inputs, reading, vote
 
 from threet.domain.caps import CapExceeded, Caps, Pending, check_caps
 from threet.domain.decision import decide
 from threet.domain.symbol_state import SymbolState
-from threet.domain.terms import SymbolTerms
 from threet.domain.values import Known, Symbol, Unknown
 
 COINS = {BTC: "BTC", ETH: "ETH"}
-PRODUCTS = {name: SymbolTerms(3, 40, Decimal(1_500), Decimal(0)) for name in COINS}
+PRODUCTS = {name: replace(SYMBOL_TERMS, max_notional_usd=Decimal(1_500), no_trade_band_percent=Decimal(0)) for name in COINS}
 TIGHT = replace(TERMS, max_gross_exposure_percent=Decimal(20))
 FILLED = {"filled": Decimal(1), "half": Decimal("0.5"), "nothing": Decimal(0)}
 ENDS = [*FILLED, "unknown and filled", "unknown and nothing"]

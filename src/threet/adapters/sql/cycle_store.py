@@ -10,6 +10,7 @@ from threet.adapters.sql.leases import LeaseRows
 from threet.adapters.sql.orders import OrderRows
 from threet.adapters.sql.products import read_products
 from threet.adapters.sql.records import DecisionRows, ServiceRows, SymbolStateRows
+from threet.adapters.sql.risk import RiskRows
 from threet.adapters.sql.snapshots import read_snapshot
 from threet.adapters.sql.state import StateRows
 from threet.adapters.sql.transactions import read
@@ -18,7 +19,7 @@ from threet.application.facts import AccountSnapshot, Product
 from threet.domain.values import Known, Unknown
 
 
-class SqlCycleStore(LeaseRows, StateRows, OrderRows, ImportRows, FillRows, VoteRows, ServiceRows, SymbolStateRows, DecisionRows):
+class SqlCycleStore(LeaseRows, StateRows, OrderRows, ImportRows, FillRows, VoteRows, ServiceRows, SymbolStateRows, DecisionRows, RiskRows):
     """Implements CycleStore; each part is documented where it stands."""
 
     def __init__(self, engine: Engine) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,14 +11,16 @@ from sqlalchemy import Connection, Engine, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from threet.adapters.sql.leases import ensure_current
+from threet.adapters.sql.risk import read_risk
 from threet.adapters.sql.state import read_control
 from threet.adapters.sql.tables import orders
 from threet.adapters.sql.transactions import read, write
-from threet.application.store import AlreadySettled, IntentRefused, Lease, OrderRecord
+from threet.application.store import AlreadySettled, IntentFacts, IntentRefused, Lease, OrderRecord
 from threet.domain.values import OrderState, Side, Symbol
 
 _OPEN_STATES = [state.value for state in OrderState if not state.is_final]
 _TOUCHED_THE_ACCOUNT = [OrderState.FILLED.value, OrderState.CANCELLED.value, OrderState.NOT_EXECUTED.value]
+_HOUR = timedelta(hours=1)
 _TEXT_CHARACTERS = 4000
 """Of what a venue said: an error page must not keep an outcome from being recorded."""
 _COLUMNS = [column for column in orders.c if column.name != "id"]
@@ -39,6 +41,10 @@ def read_unsettled(connection: Connection) -> list[OrderRecord]:
     return [order_from_row(row) for row in connection.execute(statement)]
 
 
+def _orders_since(connection: Connection, after: datetime) -> int:
+    return connection.execute(select(func.count()).select_from(orders).where(orders.c.created_at > after)).scalar_one()
+
+
 class OrderRows:
     """The part of CycleStore about orders."""
 
@@ -51,14 +57,14 @@ class OrderRows:
         statement = select(*_COLUMNS).order_by(orders.c.id.desc()).limit(limit)
         return read(self._engine, lambda connection: [order_from_row(row) for row in connection.execute(statement)])
 
-    def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[Sequence[OrderRecord]], None]) -> None:
+    def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[IntentFacts], None]) -> None:
         if order.state is not OrderState.INTENT:
             raise ValueError(f"expected a new order in state INTENT, was {order.state}")
 
         def work(connection: Connection) -> None:
             ensure_current(connection, lease)  # first: its row lock puts intents in sequence
             _ensure_not_halted(connection, order)
-            check(read_unsettled(connection))
+            check(IntentFacts(read_unsettled(connection), _orders_since(connection, order.created_at - _HOUR), read_risk(connection)))
             connection.execute(insert(orders), row_of_order(order))
 
         try:

@@ -169,6 +169,7 @@ orders = _table(
     Index("orders_settled", "symbol", "settled_at"),
     Index("orders_cycle", "cycle_id"),
     Index("orders_exchange_order_id", "exchange_order_id"),
+    Index("orders_created", "created_at"),
 )
 
 fills = _table(

@@ -7,9 +7,11 @@ from typing import Any
 
 from threet.adapters.venue.answers import order_status, parse_fill, parse_open_order
 from threet.adapters.venue.reading import as_list, decimal_field, field, garbled, list_field, text_field, time_field, to_ms
+from threet.adapters.venue.transfers import parse_transfer
 from threet.adapters.venue.venue import Venue
 from threet.application.facts import AccountSnapshot, Fill, OpenOrder, OrderAnswer
 from threet.application.ports import Clock
+from threet.domain.drawdown import Transfer
 from threet.domain.values import Position, Symbol
 from threet.settings import Settings
 
@@ -18,6 +20,8 @@ LIST_WEIGHT = 20
 FILLS_PER_PAGE = 2000
 FILLS_KEPT = 10_000
 """The venue answers at most so many fills at once, and keeps so many in all."""
+UPDATES_PER_PAGE = 500
+"""The venue's other lists end at so many entries; one that long may be cut off."""
 
 
 class CcxtAccount:
@@ -71,6 +75,16 @@ class CcxtAccount:
             if len(entries) >= FILLS_KEPT:
                 raise garbled("userFillsByTime", f"fewer than the {FILLS_KEPT} fills that the venue keeps", len(entries))
         return sorted(entries.values(), key=lambda fill: (fill.exchange_time, int(fill.fill_id)))
+
+    def transfers_since(self, start: datetime) -> list[Transfer]:
+        """Money that came or went at exchange time >= start, oldest first. Raises VenueSilent where one cannot be understood."""
+        what = "userNonFundingLedgerUpdates"
+        request = {"type": what, "user": self._account, "startTime": to_ms(start)}
+        entries = as_list(self._venue.connection.info(request, LIST_WEIGHT), what)
+        if len(entries) >= UPDATES_PER_PAGE:
+            raise garbled(what, f"fewer than {UPDATES_PER_PAGE} since {start.isoformat()}", len(entries))
+        known = [transfer for entry in entries if (transfer := parse_transfer(entry, self._account)) is not None]
+        return sorted((transfer for transfer in known if transfer.at >= start), key=lambda each: (each.at, each.transfer_id))
 
     def _fills(self, first_ms: int, last_ms: int | None) -> list[Fill]:
         request = {"type": "userFillsByTime", "user": self._account, "startTime": first_ms}
