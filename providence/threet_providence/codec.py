@@ -14,6 +14,7 @@ from threet.engine.descent import Ancestor
 from threet.engine.effects import ENTRY, state_dtype
 from threet.engine.market import CANDLE_COLUMNS, SymbolMarket
 from threet.engine.runs import RunSpec
+from threet_providence.soundness import UNREADABLE, strict_json
 from threet_providence.steps import BaseRecord, BaseRun, Changes, EndedMark, Step, TickRecord
 
 FORMAT_VERSION = 2
@@ -22,6 +23,10 @@ FORMAT_VERSION = 2
 
 class RecordError(Exception):
     """Bytes that are no record of this format."""
+
+
+class NewerFormat(RecordError):
+    """A whole record of a later release."""
 
 
 def encode(record: TickRecord | BaseRecord) -> bytes:
@@ -33,12 +38,12 @@ def decode(payload: bytes) -> TickRecord | BaseRecord:
     """Raises RecordError; a newer format version is refused by name."""
     line, _, blocks = payload.partition(b"\n")
     try:
-        head = json.loads(line)
+        head = strict_json(line)
         if head["format"] > FORMAT_VERSION:
-            raise RecordError(f"expected journal format {FORMAT_VERSION} or older, was {head['format']}; start the release that wrote it")
+            raise NewerFormat(f"expected journal format {FORMAT_VERSION} or older, was {head['format']}; start the release that wrote it")
         reader = _Blocks(blocks)
         return _read_tick(head, reader) if head["type"] == "tick" else _read_base(head, reader)
-    except (KeyError, TypeError, ValueError) as error:
+    except UNREADABLE as error:
         raise RecordError(f"{type(error).__name__}: {error}") from error
 
 

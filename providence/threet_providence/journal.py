@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from threet_providence.codec import RecordError, decode, encode
+from threet_providence.codec import NewerFormat, RecordError, decode, encode
 from threet_providence.files import sync_folder, write_whole
 from threet_providence.steps import BaseRecord, TickRecord
 
@@ -24,10 +24,14 @@ _MAGIC = b"3TJ1"
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What one file of the journal holds. ``damage`` is None, or what follows the last good record at ``good_bytes``."""
+    """What one file of the journal holds. ``damage`` is None, or what follows the last good record at ``good_bytes``.
+
+    Where the ``base`` itself cannot be read it is None: ``tick`` is known by the name, and the ticks behind it have checksums of their own.
+    """
 
     path: Path
-    base: BaseRecord
+    tick: int
+    base: BaseRecord | None
     ticks: tuple[TickRecord, ...]
     good_bytes: int
     damage: str | None
@@ -63,36 +67,73 @@ def segment_name(shard: int, shards: int, tick: int) -> str:
 
 
 def read_segment(path: Path) -> Segment:
-    """Raises JournalError where not even the base can be read."""
+    """Raises JournalError where it is of another format, which is no damage."""
     data = path.read_bytes()
-    records, good, damage = [], 0, None
+    records: list[TickRecord | BaseRecord] = []
+    good, damage = 0, None
     try:
-        for record, end in _records(data):
+        for record, end in _records(data, 0):
             records.append(record)
             good = end
+    except NewerFormat as error:
+        raise JournalError(
+            f"{path}: expected records of format {_MAGIC.decode()}, found {error}. Go on with the version of 3T that "
+            f"wrote it, or move the folder {path.parent} away: a new population then begins, and the old one is kept there"
+        ) from error
     except RecordError as error:
         damage = str(error)
-    if not records or not isinstance(records[0], BaseRecord):
-        raise JournalError(
-            f"{path}: expected a base record of format {_MAGIC.decode()}, found {damage or 'none'}. Go on with the version of 3T that "
-            f"wrote it, or move the folder {path.parent} away: a new population then begins, and the old one is kept there"
-        )
-    return Segment(path, records[0], tuple(r for r in records[1:] if isinstance(r, TickRecord)), good, damage)
+    if not records:
+        damage = damage or "no record"
+        records, good = _behind_a_lost_base(data)
+    base = records[0] if records and isinstance(records[0], BaseRecord) else None
+    return Segment(path, base_tick(path), base, tuple(r for r in records if isinstance(r, TickRecord)), good, damage)
 
 
-def _records(data: bytes) -> Iterator[tuple[TickRecord | BaseRecord, int]]:
-    at = 0
+def base_tick(path: Path) -> int:
+    """Of the segment's base, by its name."""
+    return int(path.stem.rsplit("-", 1)[1])
+
+
+def _behind_a_lost_base(data: bytes) -> tuple[list[TickRecord | BaseRecord], int]:
+    """The ticks behind a base that cannot be read: each has its own frame and checksum."""
+    at = data.find(_MAGIC[:4], 1)
+    while at >= 0:
+        records, good = [], 0
+        try:
+            for record, end in _records(data, at):
+                records.append(record)
+                good = end
+        except RecordError:
+            pass  # what follows the last good one is lost, as behind any damage
+        if records:
+            return records, good
+        at = data.find(_MAGIC[:4], at + 1)
+    return [], 0
+
+
+def _records(data: bytes, at: int) -> Iterator[tuple[TickRecord | BaseRecord, int]]:
+    """From byte ``at`` on, each with the byte behind it."""
     while at < len(data):
         if at + _FRAME.size > len(data):
             raise RecordError(f"{len(data) - at} bytes of a torn frame at byte {at}")
         magic, length, checksum = _FRAME.unpack_from(data, at)
         payload = data[at + _FRAME.size : at + _FRAME.size + length]
-        if magic != _MAGIC and magic.startswith(_MAGIC[:3]):
-            raise RecordError(f"a record of format {magic.decode('ascii', 'replace')} at byte {at}")
-        if magic != _MAGIC or len(payload) != length or zlib.crc32(payload) != checksum:
+        whole = 0 < length == len(payload) and zlib.crc32(payload) == checksum
+        if whole and magic[3:] > _MAGIC[3:] and magic.startswith(_MAGIC[:3]) and not _is_ours(payload):
+            raise NewerFormat(f"a record of format {magic.decode('ascii', 'replace')} at byte {at}")
+        if magic != _MAGIC or not whole:
             raise RecordError(f"a torn or damaged record at byte {at} of {len(data)}")
         yield decode(payload), at + _FRAME.size + length
         at += _FRAME.size + length
+
+
+def _is_ours(payload: bytes) -> bool:
+    """Then it is the magic word that is damaged, and not another format."""
+    try:
+        decode(payload)
+    except RecordError:
+        return False
+    return True
 
 
 class Journal:

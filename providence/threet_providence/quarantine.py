@@ -11,6 +11,8 @@ from pathlib import Path
 
 from threet.engine.population import is_of_shard
 from threet_providence.files import sync_folder, write_whole
+from threet_providence.snapshots import named_in
+from threet_providence.soundness import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,19 @@ def put_aside(quarantine: Path, found: Quarantined, file: Path | None, now: date
     sync_folder(quarantine)
 
 
+def keep_segment(quarantine: Path, segment: Path, reason: str, now: datetime, *, move: bool) -> Path:
+    """A segment of the journal with its reason; it stays where it is besides, unless ``move``. Returns where it is kept."""
+    kept = quarantine / segment.name
+    note = json.dumps({"reason": reason, "at": now.isoformat()}, indent=2)
+    write_whole(quarantine / f"{segment.name}.reason.json", note.encode() + b"\n")
+    if move:
+        os.replace(segment, kept)
+    else:
+        write_whole(kept, segment.read_bytes())
+    sync_folder(quarantine)
+    return kept
+
+
 def notes(quarantine: Path) -> list[Quarantined]:
     """What lies in the quarantine now; an unreadable note counts, without a symbol."""
     return [_note(path) for path in sorted(quarantine.glob("run_*.reason.json"))]
@@ -42,8 +57,9 @@ def _note(path: Path) -> Quarantined:
     try:
         note = json.loads(path.read_bytes())
         return Quarantined(str(note["run_id"]), str(note["symbol"]), str(note["strategy"]), str(note["reason"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return Quarantined("", "", "", f"{path}: {error}")
+    except (OSError, *UNREADABLE) as error:
+        # Its run still counts, by what the run's own file says of itself.
+        return Quarantined("", *named_in(path.with_name(path.name.removesuffix(".reason.json"))), f"{path}: {error}")
 
 
 def per_symbol(quarantine: Path, shard: int = 0, shards: int = 1) -> Counter[str]:

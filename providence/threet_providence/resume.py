@@ -13,9 +13,8 @@ from threet.engine.runs import ACTIVE, ENDED, RunImage
 from threet_providence import snapshots
 from threet_providence.files import Folders, archive_name, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
-from threet_providence.quarantine import Quarantined, put_aside
+from threet_providence.quarantine import Quarantined, keep_segment, put_aside
 from threet_providence.replay import Replay, ReplayedRun
-from threet_providence.steps import BaseRecord
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class Resume:
         self._engine, self._now = engine, now
         self._found = Resumption()
         self._settled: set[str] = set()
+        self._lost_journal: str | None = None  # the name of one that nothing leads on from
         self._known: dict[str, tuple[str, str]] = {}  # id → (symbol, strategy), from the journal's bases
 
     def run(self) -> Resumption:
@@ -46,7 +46,7 @@ class Resume:
         self._refuse_other_layouts()
         self._sweep_temporaries()
         segments = self._segments()
-        self._known = {run.run_id: (run.symbol, run.strategy) for s in segments for run in s.base.runs}
+        self._known = {run.run_id: (run.symbol, run.strategy) for s in segments if s.base for run in s.base.runs}
         strategies = {s.name: s for s in self._engine.strategies}
         replay = Replay(self._engine.market, strategies, self._snapshots(), self._settled, self._engine.ancestors)
         for number, segment in enumerate(segments):
@@ -71,11 +71,21 @@ class Resume:
                 path.unlink()
 
     def _segments(self) -> list[Segment]:
-        segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]
-        for segment in segments:
-            if segment.damage is not None:
-                self._found.notes.append(f"{segment.path.name}: {segment.damage}; {self._cut(segment)}")
-        return segments
+        """Those that lead somewhere: one whose base is lost leads on from the one before it, and is put aside where there is none."""
+        led: list[Segment] = []
+        for segment in [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]:
+            if segment.base is not None:
+                if segment.damage is not None:
+                    self._found.notes.append(f"{segment.path.name}: {segment.damage}; {self._cut(segment)}")
+                led.append(segment)
+                continue
+            kept = keep_segment(self._folders.quarantine, segment.path, f"its base: {segment.damage}", self._now(), move=not led)
+            self._found.notes.append(f"{segment.path.name}: its base cannot be read: {segment.damage}; kept as {kept.name}")
+            if led:
+                led.append(segment)
+            else:
+                self._lost_journal = self._lost_journal or segment.path.name
+        return led
 
     def _cut(self, segment: Segment) -> str:
         return f"cut {cut(segment, self._folders.quarantine)} bytes after the last good record, kept in {self._folders.quarantine.name}/"
@@ -86,7 +96,7 @@ class Resume:
             run_id = path.name.removeprefix("run_").removesuffix(".json")
             if not self._is_mine(run_id, path):
                 continue
-            if self._is_finished(run_id):
+            if self._is_finished(run_id) and self._is_sound_end(run_id):
                 path.unlink()  # its final file is in ending/ or ended/: the kill came between the two
                 continue
             try:
@@ -94,9 +104,23 @@ class Resume:
                 if image.spec.id != run_id:
                     raise snapshots.SnapshotError(f"expected run {run_id}, found {image.spec.id}")
                 runs[run_id] = ReplayedRun.resumed(image, voms)
+            except snapshots.NewerFormat as error:
+                raise JournalError(f"{path}: {error}. Nothing was changed") from error
             except (snapshots.SnapshotError, OSError) as error:
                 self._quarantine(run_id, str(error), path)
         return runs
+
+    def _is_sound_end(self, run_id: str) -> bool:
+        """Puts final files aside that are damaged: the run's own file and the journal lead to its end again."""
+        sound = False
+        for path in self._final_files(run_id):
+            try:
+                sound = snapshots.load(path)[0].spec.id == run_id or sound
+            except (snapshots.SnapshotError, OSError) as error:
+                symbol, strategy = self._known.get(run_id) or snapshots.named_in(path)
+                put_aside(self._folders.quarantine, Quarantined(run_id, symbol, strategy, str(error)), path, self._now())
+                self._found.notes.append(f"{path.name}: {error}; put aside, its end is written again")
+        return sound
 
     def _is_mine(self, run_id: str, path: Path) -> bool:
         try:
@@ -106,16 +130,20 @@ class Resume:
             return False
 
     def _is_finished(self, run_id: str) -> bool:
+        return bool(self._final_files(run_id))
+
+    def _final_files(self, run_id: str) -> list[Path]:
         """In ``ended/`` also as releases before the archives left it."""
         ending, ended, name = self._folders.ending, self._folders.ended, run_name(run_id)
-        return any(path.exists() for path in (ending / name, ended / archive_name(run_id), ended / name))
+        return [path for path in (ending / name, ended / archive_name(run_id), ended / name) if path.exists()]
 
     def _take(self, segment: Segment, replay: Replay, first: bool) -> None:
         if first:
-            self._quarantine_stale(replay, segment.base, "the journal between its snapshot and tick {} is missing")
-        elif replay.tick != segment.base.tick:
-            self._quarantine_stale(replay, segment.base, "the journal up to tick {} was damaged after its snapshot")
-        replay.take_base(segment.base)
+            self._quarantine_stale(replay, segment, "the journal between its snapshot and tick {} is missing")
+        elif replay.tick != segment.tick:
+            self._quarantine_stale(replay, segment, "the journal up to tick {} was damaged after its snapshot")
+        if segment.base is not None:
+            replay.take_base(segment.base)
         for record in segment.ticks:
             for step in record.steps:
                 self._settled.update(spec.id for spec in step.changes.started if self._is_finished(spec.id))
@@ -123,17 +151,23 @@ class Resume:
             replay.take_tick(record)
         self._found.ticks_replayed += len(segment.ticks)
 
-    def _quarantine_stale(self, replay: Replay, base: BaseRecord, reason: str) -> None:
-        """What runs did between their snapshot and ``base`` is in no segment: only those that did nothing may go on."""
-        changed = {run.run_id: run.changed_tick for run in base.runs}
-        stale = [run_id for run_id, run in replay.runs.items() if run.tick < changed.get(run_id, base.tick)]
-        for run_id in stale:
-            self._quarantine(run_id, reason.format(base.tick), self._folders.run(run_id))
+    def _quarantine_stale(self, replay: Replay, segment: Segment, reason: str) -> None:
+        """What runs did between their snapshot and the segment is in no other: only those that did nothing may go on."""
+        changed = {run.run_id: run.changed_tick for run in segment.base.runs} if segment.base else {}
+        stale = [run_id for run_id, run in replay.runs.items() if run.tick < changed.get(run_id, segment.tick)]
+        self._quarantine_all(replay, stale, reason.format(segment.tick))
+
+    def _quarantine_all(self, replay: Replay, run_ids: list[str], reason: str) -> None:
+        for run_id in run_ids:
+            self._quarantine(run_id, reason, self._folders.run(run_id))
             del replay.runs[run_id]
 
     def _check_ends(self, segments: list[Segment], replay: Replay) -> None:
         """No run may be missing from what the newest base names, nor be ahead of the journal."""
         if not segments:
+            if self._lost_journal:
+                reason = f"what it did since its snapshot stood in {self._lost_journal}, which cannot be read"
+                self._quarantine_all(replay, list(replay.runs), reason)
             if replay.runs:
                 raise JournalError(
                     f"{self._folders.root}: expected a journal beside {len(replay.runs)} run files, found none: "
@@ -141,7 +175,8 @@ class Resume:
                     "restore it from a backup, or move the run files away to begin anew"
                 )
             return
-        for run_id, *_ in segments[-1].base.runs:
+        newest = next(segment.base for segment in reversed(segments) if segment.base)
+        for run_id, *_ in newest.runs:
             if run_id not in replay.runs and run_id not in self._settled and not self._is_finished(run_id):
                 self._quarantine(run_id, f"expected {run_name(run_id)}, found no file", None)
         ahead = [run_id for run_id, run in replay.runs.items() if run.tick > replay.tick]

@@ -12,7 +12,9 @@ from typing import Any
 from threet.engine.entries import FUNDING, KIND_NAMES, TRADE, Entry, EntryLog
 from threet.engine.runs import RunImage, RunSpec
 from threet.engine.voms import Voms
+from threet_providence import soundness
 from threet_providence.files import read_plain
+from threet_providence.soundness import UNREADABLE, strict_json
 
 FORMAT_VERSION = 2
 """2: the run's parent. 1 is read as well: there nothing descended."""
@@ -22,6 +24,10 @@ _HEAD = b'{"checksum":"'
 
 class SnapshotError(Exception):
     """A snapshot that fails its check; the text is the reason that goes into the quarantine."""
+
+
+class NewerFormat(SnapshotError):
+    """A whole file of a later release: nothing is wrong with it, so that nothing may happen to it."""
 
 
 def to_bytes(image: RunImage) -> bytes:
@@ -70,8 +76,9 @@ def load(path: Path) -> tuple[RunImage, Voms]:
         raise SnapshotError(f"expected a whole archive, found {error}") from error
     try:
         image = _image(body)
+        soundness.check(image)
         voms = replayed(image)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except UNREADABLE as error:
         raise SnapshotError(f"expected a run of format {FORMAT_VERSION}, found {type(error).__name__}: {error}") from error
     voms.update_price(image.last_price)
     if voms.live_pnl.hex() != image.live_pnl.hex():
@@ -84,9 +91,9 @@ def load(path: Path) -> tuple[RunImage, Voms]:
 def named_in(path: Path | None) -> tuple[str, str]:
     """Symbol and strategy as a file that failed its check still says them, else empty: to count it, never to trust it."""
     try:
-        body = json.loads(path.read_bytes()) if path is not None else {}
+        body = json.loads(read_plain(path)) if path is not None else {}
         return str(body["symbol"]), str(body["strategy"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *UNREADABLE):
         return "", ""
 
 
@@ -115,11 +122,13 @@ def _body(data: bytes) -> dict[str, Any]:
     if hashlib.sha256(rest).hexdigest().encode() != line[len(_HEAD) : -2]:
         raise SnapshotError("the checksum does not fit the content: the file was torn or changed")
     try:
-        body = json.loads(data)
-    except ValueError as error:
+        body = strict_json(data)
+    except UNREADABLE as error:
         raise SnapshotError(f"expected JSON, found {error}") from error
     version = body.get("format_version") if isinstance(body, dict) else None
-    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        raise NewerFormat(f"expected format_version 1 to {FORMAT_VERSION}, was {version}; start the release that wrote the file")
+    if not isinstance(version, int) or not version >= 1:
         raise SnapshotError(f"expected format_version 1 to {FORMAT_VERSION}, was {version!r}; start the release that wrote the file")
     return dict(body)
 

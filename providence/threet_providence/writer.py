@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import TimeoutError as AnswerLate
-from pathlib import Path
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
 
 from threet_providence.files import Folders, archive_name, compressed, run_name, sync_folder, write_whole
-from threet_providence.journal import segment_paths
+from threet_providence.journal import base_tick, segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
 from threet_providence.snapshots import to_bytes
 
@@ -68,10 +67,13 @@ class SnapshotWriter:
         log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))
 
     def _drop_older_segments(self, tick: int) -> None:
-        """Every run's file now holds all up to ``tick``, or did not change since it was written."""
-        for path in segment_paths(self._folders.root, self._shard, self._shards):
-            if _base_tick(path) < tick:
-                path.unlink()
+        """Every run's file now holds all up to ``tick``, or did not change since it was written.
+
+        The newest of the older segments stays: where the base of the one behind it is ever damaged, it leads there as well.
+        """
+        older = [path for path in segment_paths(self._folders.root, self._shard, self._shards) if base_tick(path) < tick]
+        for path in older[:-1]:
+            path.unlink()
 
     def archive(self) -> None:
         """Ended runs whose last file is written and whose row is committed go to ``ended/``, compressed; only ``3t prune`` removes them."""
@@ -89,7 +91,3 @@ class SnapshotWriter:
         for run_id in there:
             (self._folders.ending / run_name(run_id)).unlink()
             self._to_archive.discard(run_id)
-
-
-def _base_tick(path: Path) -> int:
-    return int(path.stem.rsplit("-", 1)[1])

@@ -17,6 +17,7 @@ from threet_providence.files import Folders
 from threet_providence.journal import read_segment, segment_paths
 from threet_providence.resume import Resume, Resumption
 from threet_providence.snapshots import load
+from threet_providence.steps import TickRecord
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -60,7 +61,7 @@ class Resumed:
         shutil.copytree(saved_runs, copy, copy_function=_link)
         self.folders = Folders(copy)
         self.engine = Engine(rules)
-        self.ticks = {t.tick: _trades(t.steps) for path in segment_paths(copy, 0, 1) for t in read_segment(path).ticks}
+        self.ticks = {t.tick: _trades(t) for path in segment_paths(copy, 0, 1) for t in read_segment(path).ticks}
         self.oldest_segment = min((path.name for path in segment_paths(copy, 0, 1)), default="")
         self.found: Resumption = Resume(self.folders, 0, 1, self.engine, lambda: NOW).run()
 
@@ -93,8 +94,8 @@ def _link(source: str, target: str) -> None:
     (shutil.copyfile if source.endswith(".3tj") else os.link)(source, target)
 
 
-def _trades(steps: tuple[object, ...]) -> int:
-    return sum(len(step.changes.entries) for step in steps)  # type: ignore[attr-defined]
+def _trades(record: TickRecord) -> int:
+    return sum(len(step.changes.entries) for step in record.steps)
 
 
 def _number(entry_id: str) -> tuple[int, int]:

@@ -103,7 +103,9 @@ def die(manager, plan, chance):
 @pytest.mark.timeout(60 + 20 * KILLS)
 def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(tmp_path):
     chance, began = random.Random(4), time.monotonic()
-    died, ticks, oldest = Counter(), {}, set()
+    died: Counter[str] = Counter()
+    ticks: dict[int, int] = {}
+    oldest: set[str] = set()
     with RedisServer(tmp_path / "redis") as server:
         manager = ManagerProcess(tmp_path / "victim", server, **BUSY)
         steps = session(SYMBOLS, bars=400 * KILLS, prices_per_bar=1)

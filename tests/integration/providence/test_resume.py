@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.support.market_steps import A, B, C, Prices, rules, session
 from tests.support.properties import examples
-from tests.support.shard import NOW, Shard, entries_of
+from tests.support.shard import NOW, Shard, entries_of, facts_of
 
 from threet_providence.journal import JournalError, segment_paths
 from threet_providence.lock import ShardLock, ShardTaken
 from threet_providence.quarantine import per_symbol
-from threet_providence.snapshots import SnapshotError, load, to_bytes
+from threet_providence.snapshots import FORMAT_VERSION, SnapshotError, load, to_bytes
 
 SYMBOLS = (A, B)
 
@@ -49,7 +49,7 @@ def resumed(root):
 
 
 def reasons(root):
-    return {n["run_id"]: n["reason"] for n in (json.loads(p.read_bytes()) for p in (root / "quarantine").glob("*.reason.json"))}
+    return {n.get("run_id", ""): n["reason"] for n in (json.loads(p.read_bytes()) for p in (root / "quarantine").glob("*.reason.json"))}
 
 
 def shown(shard):
@@ -84,13 +84,13 @@ def change(path, **values):
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "torn or changed"),
         (lambda path: change(path, live_pnl=0.25), "live_pnl"),
         (lambda path: change(path, voms_state={"entries": []}), "expected"),
-        (lambda path: change(path, format_version=3), "was 3; start the release"),
         (lambda path: change(path, voms_state={"entries": [["gift", 0, 1.0, 1.0]]}), "KeyError"),
         (lambda path: change(path, run_id="00000000-0000-4000-8000-000000000000"), "expected run"),
         (lambda path: path.unlink(), "found no file"),
     ],
 )
 def test_a_damaged_file_is_quarantined_with_its_reason_and_the_others_go_on(saved, copy, harm, reason):
+    segment_paths(copy, 0, 1)[0].unlink()  # which holds the whole life of every run
     path = next(p for p in sorted(copy.glob("run_*.json")) if json.loads(p.read_bytes())["voms_state"]["entries"])
     run_id, symbol = path.stem.removeprefix("run_"), json.loads(path.read_bytes())["symbol"]
     harm(path)
@@ -108,6 +108,13 @@ def test_a_damaged_file_is_quarantined_with_its_reason_and_the_others_go_on(save
     again = resumed(copy)
     assert per_symbol(copy / "quarantine") == {symbol: 1}, "told once, not at each start"
     assert not again.found.quarantined
+
+
+def test_a_missing_file_is_no_loss_where_the_journal_holds_the_whole_life_of_its_run(saved, copy):
+    sorted(copy.glob("run_*.json"))[0].unlink()
+    shard = resumed(copy)
+    assert shard.state() == saved[1]
+    assert not reasons(copy)
 
 
 def test_a_journal_damaged_behind_the_snapshots_costs_only_the_runs_whose_tail_it_held(saved, copy):
@@ -134,11 +141,65 @@ def test_runs_without_a_journal_are_refused(copy):
         resumed(copy)
 
 
-def test_a_base_that_cannot_be_read_is_refused_by_name(copy):
+def harm_the_base(path):
+    data = bytearray(path.read_bytes())
+    data[40] ^= 1
+    path.write_bytes(data)
+    return bytes(data)
+
+
+def test_a_damaged_base_costs_nothing_while_the_segment_before_it_is_there(saved, copy):
     path = segment_paths(copy, 0, 1)[-1]
-    path.write_bytes(path.read_bytes()[:40])
-    with pytest.raises(JournalError, match=path.name):
+    data = harm_the_base(path)
+    shard = resumed(copy)
+    assert shard.state() == saved[1]
+    assert any(path.name in note for note in shard.found.notes)
+    assert (copy / "quarantine" / path.name).read_bytes() == data
+    assert not shard.found.quarantined
+    assert resumed(copy).state() == saved[1], "and the start behind it has the same"
+
+
+def test_without_any_base_all_runs_are_put_aside_with_the_reason_and_new_ones_begin(saved, copy):
+    kept = {path.name: path.read_bytes() for path in [*copy.glob("run_*.json"), *segment_paths(copy, 0, 1)]}
+    for path in segment_paths(copy, 0, 1):
+        kept[path.name] = harm_the_base(path)
+    shard = resumed(copy)
+    assert not shard.state()
+    assert {run_id: "which cannot be read" in reason for run_id, reason in reasons(copy).items() if run_id} == dict.fromkeys(
+        (name[4:40] for name in kept if name.startswith("run_")), True
+    )
+    assert {name: (copy / "quarantine" / name).read_bytes() for name in kept} == kept
+    assert per_symbol(copy / "quarantine").total() == len([name for name in kept if name.startswith("run_")])
+
+
+def test_a_file_of_a_newer_format_is_refused_and_nothing_is_touched(copy):
+    path = sorted(copy.glob("run_*.json"))[0]
+    change(path, format_version=FORMAT_VERSION + 1)
+    before = {one: one.read_bytes() for one in copy.rglob("*") if one.is_file()}
+    with pytest.raises(JournalError, match=rf"{path.name}: .*was {FORMAT_VERSION + 1}; start the release that wrote the file"):
         resumed(copy)
+    assert {one: one.read_bytes() for one in copy.rglob("*") if one.is_file()} == before
+
+
+def test_a_damaged_last_file_is_put_aside_and_the_end_is_written_again(entries, tmp_path):
+    """The kill came between the final file and the removal of the run's own."""
+    shard = Shard(tmp_path, SYMBOLS, runs_per_symbol=6)
+    for entry in entries[:80]:
+        shard.feed([entry])
+    shard.save()
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("run_*.json")}
+    for entry in entries[80:]:
+        shard.feed([entry])
+    shard.save()
+    ended = next(path for path in sorted((tmp_path / "ending").glob("run_*.json")) if path.name in before)
+    (tmp_path / ended.name).write_bytes(before[ended.name])
+    right, facts, state = ended.read_bytes(), facts_of(load(ended)[0]), shard.state()
+    ended.write_bytes(right[:-1])
+    again = resumed(tmp_path)
+    assert (tmp_path / "quarantine" / ended.name).read_bytes() == right[:-1]
+    assert again.state() == state
+    again.save()
+    assert facts_of(load(ended)[0]) == facts
 
 
 def test_a_journal_of_another_number_of_shards_is_refused(copy):
