@@ -6,6 +6,7 @@ import getpass
 import socket
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -110,8 +111,9 @@ def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds
 
     reader, end, said = make_reader(settings, secret_values), time.monotonic() + timeout_seconds, ""
     started = reader.read().at
+    margin = timedelta(seconds=float(settings.reconciliation.expiry_margin_seconds))
     while True:
-        state = progress(reader.read(), started)
+        state = progress(reader.read(), started, margin)
         if state.line != said:
             click.echo(state.line)
             said = state.line
