@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from functools import cache
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -33,11 +34,20 @@ class SettingsLoader(AppLoader):  # type: ignore[misc]  # celery ships no types
 
 def broker_url(settings: Settings, secrets: Secrets) -> str:
     """``redis.url`` with the password in it. Celery hides the password where it shows the address."""
-    parts = urlsplit(settings.redis.url)
+    parts = urlsplit(settings.redis.url)._replace(query="")
     password = secrets.find("redis.password")
     if password is None:
-        return settings.redis.url
+        return urlunsplit(parts)
     return urlunsplit(parts._replace(netloc=f":{quote(password, safe='')}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def broker_tls(settings: Settings) -> dict[str, Any] | None:
+    """What Celery and Flower need to hold Redis' certificate against; Flower does not read it from the address."""
+    if urlsplit(settings.redis.url).scheme != "rediss":
+        return None
+    checks = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    file = settings.redis.ca_file
+    return checks if file is None else checks | {"ssl_ca_certs": str(file)}
 
 
 def celery_settings(settings: Settings, secrets: Secrets) -> dict[str, Any]:
@@ -46,6 +56,7 @@ def celery_settings(settings: Settings, secrets: Secrets) -> dict[str, Any]:
     resend = {"max_retries": settings.redis.reconnect_attempts, "interval_start": 0, "interval_step": 0, "interval_max": 0}
     return {
         "broker_url": broker_url(settings, secrets),
+        "broker_use_ssl": broker_tls(settings) or False,
         "broker_connection_timeout": seconds,
         "broker_connection_retry": True,
         "broker_connection_max_retries": None,

@@ -52,8 +52,8 @@ class MariaDb:
         temporary.chmod(0o777)  # the server may run as another user; who comes this far is decided by the folder around it
         return {**os.environ, "TMPDIR": str(temporary)}
 
-    def start(self) -> None:
-        """Starts and waits until it answers."""
+    def start(self, *options: str) -> None:
+        """Starts, with these options besides its own, and waits until it answers."""
         command: list[str | Path] = [
             _program("mariadbd"),
             "--no-defaults",
@@ -63,6 +63,7 @@ class MariaDb:
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             *_SMALL,
+            *options,
         ]
         if os.geteuid() == 0:  # it refuses to run as root; the package has made a user for it
             command = children.as_user("mysql", command)

@@ -103,13 +103,16 @@ Number = Annotated[float, _number(float, "a number", lambda v: True)]
 HttpUrl = Annotated[str, _text("an address that starts with http:// or https://", _is_http_url)]
 RedisUrl = Annotated[
     str,
-    _text("redis://HOST:PORT/NUMBER or rediss://... without a password", lambda v: bool(re.fullmatch(r"rediss?://[^/@]+(/\d*)?", v))),
+    _text(
+        "redis://HOST:PORT/NUMBER or rediss://HOST:PORT/NUMBER?ssl_ca_certs=/FILE without a password",
+        lambda v: bool(re.fullmatch(r"redis://[^/@?]+(/\d*)?|rediss://[^/@?]+(/\d*)?(\?ssl_ca_certs=/[\w./-]+)?", v)),
+    ),
 ]
 DatabaseUrl = Annotated[
     str,
     _text(
-        "mysql+pymysql://USER@HOST/DATABASE without a password, or sqlite:////FILE",
-        lambda v: bool(re.match(r"mysql\+pymysql://[^:/@]+@[^/@]+/\w+$", v) or re.match(r"sqlite:///.+", v)),
+        "mysql+pymysql://USER@HOST/DATABASE or mysql+pymysql://USER@HOST/DATABASE?ssl_ca=/FILE without a password, or sqlite:////FILE",
+        lambda v: bool(re.fullmatch(r"mysql\+pymysql://[^:/@]+@[^/@]+/\w+(\?ssl_ca=/[\w./-]+)?", v) or re.match(r"sqlite:///.+", v)),
     ),
 ]
 PublicKey = Annotated[str, _text("an Ed25519 public key of 64 hex digits", lambda v: bool(re.fullmatch(r"[0-9a-f]{64}", v)))]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
+from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, ConfigDict
 
@@ -44,7 +46,16 @@ class ExchangeSettings(Section):
     max_failures_per_round: Count
 
 
-class DatabaseSettings(Section):
+class _Server(Section):
+    url: str
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Of the authority that the server's certificate is held against; None: no TLS, or the authorities that the system knows."""
+        return next((Path(file) for name, file in parse_qsl(urlsplit(self.url).query) if name in ("ssl_ca", "ssl_ca_certs")), None)
+
+
+class DatabaseSettings(_Server):
     url: DatabaseUrl
     pool_size: Count
     pool_recycle_seconds: Seconds
@@ -54,7 +65,7 @@ class DatabaseSettings(Section):
     write_retries: CountOrZero
 
 
-class RedisSettings(Section):
+class RedisSettings(_Server):
     url: RedisUrl
     socket_timeout_seconds: Seconds
     reconnect_attempts: Count

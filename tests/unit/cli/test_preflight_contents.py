@@ -10,13 +10,18 @@ from threet.settings.secrets import may_have
 
 
 @pytest.fixture
-def secrets(tmp_path):
-    return example_secrets(settings_with(tmp_path, {}))
+def settings(tmp_path):
+    return settings_with(tmp_path, {})
+
+
+@pytest.fixture
+def secrets(settings):
+    return example_secrets(settings)
 
 
 @pytest.mark.parametrize("service", ["celery_worker", "celery_worker_reconcile", "observer_b", "cli", "grafana"])
-def test_a_service_gets_a_file_for_each_secret_that_it_may_have_and_the_names_of_all(service: str, secrets) -> None:
-    files = files_of(service, secrets)
+def test_a_service_gets_a_file_for_each_secret_that_it_may_have_and_the_names_of_all(service: str, settings, secrets) -> None:
+    files = files_of(service, ROOT, settings, secrets)
     assert set(files) == {*may_have(service), "set_names"}
     assert files["exchange.walletAddress" if service != "grafana" else "grafana.password"] in {
         value.get_secret_value() for value in secrets.values().values()
@@ -24,9 +29,9 @@ def test_a_service_gets_a_file_for_each_secret_that_it_may_have_and_the_names_of
     assert files["set_names"].split() == sorted(secrets.values())
 
 
-def test_the_stock_images_get_forms_of_their_own(secrets) -> None:
-    assert files_of("redis", secrets)["redis.conf"] == 'requirepass "example-redis-password"\n'
-    assert files_of("mariadb", secrets)["root.cnf"] == '[client]\nuser=root\npassword="example-database-root-password"\n'
+def test_the_stock_images_get_forms_of_their_own(settings, secrets) -> None:
+    assert files_of("redis", ROOT, settings, secrets)["redis.conf"] == 'requirepass "example-redis-password"\n'
+    assert files_of("mariadb", ROOT, settings, secrets)["root.cnf"] == '[client]\nuser=root\npassword="example-database-root-password"\n'
 
 
 def test_a_quote_and_a_backslash_are_marked() -> None:

@@ -138,6 +138,9 @@ def test_a_section_with_a_slip_is_not_asked_for_contradictions(tmp_path: Path) -
         ("redis.url", "redis://:secret@host:6379/0", "without a password"),
         ("database.url", "postgresql://x", "expected mysql+pymysql://USER@HOST/DATABASE"),
         ("database.url", "mysql+pymysql://u:secret@h/3t", "without a password"),
+        ("redis.url", "rediss://host:6380/0?ssl_cert_reqs=none", "?ssl_ca_certs=/FILE"),
+        ("redis.url", "redis://host:6379/0?ssl_ca_certs=/ca.pem", "redis://HOST:PORT/NUMBER or rediss://"),
+        ("database.url", "mysql+pymysql://u@h/3t?ssl_ca=/ca.pem&ssl_check_hostname=false", "?ssl_ca=/FILE"),
         ("symbols", {"BTC": {}}, "expected a symbol of the form BASE/QUOTE:SETTLE, was 'BTC'"),
         ("telemetry.metrics_port", 70000, "expected a port in 1 to 65535"),
         ("providence.candle_interval", "7m", "was '7m'"),
@@ -147,6 +150,19 @@ def test_each_kind_says_what_it_expects(tmp_path: Path, key: str, value: Any, ex
     line = only(tmp_path, {key: value})
     assert expected in line
     assert "secret" not in line
+
+
+@pytest.mark.parametrize(
+    ("section", "url", "file"),
+    [
+        ("database", "mysql+pymysql://u@h:3306/3t?ssl_ca=/3t/config/ca.pem", Path("/3t/config/ca.pem")),
+        ("database", "mysql+pymysql://u@h:3306/3t", None),
+        ("redis", "rediss://h:6380/0?ssl_ca_certs=/3t/config/ca.pem", Path("/3t/config/ca.pem")),
+        ("redis", "rediss://h:6380/0", None),
+    ],
+)
+def test_a_server_is_held_against_the_authority_in_its_address(tmp_path: Path, section: str, url: str, file: Path | None) -> None:
+    assert getattr(settings_with(tmp_path, {f"{section}.url": url}), section).ca_file == file
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import ssl
 from pathlib import Path
 
 import pytest
+from tests.support.settings import settings_with
 
 from threet.settings import Secrets, load_settings
 from threet.settings.sections import ScheduleSettings
@@ -65,6 +67,14 @@ def test_the_password_of_the_broker_comes_from_the_secrets_and_survives_its_odd_
     assert broker_url(settings, Secrets()) == settings.redis.url
     secrets = Secrets.model_validate({"redis": {"password": "p/w:@ ü"}})
     assert broker_url(settings, secrets) == "redis://:p%2Fw%3A%40%20%C3%BC@redis:6379/0"
+
+
+def test_a_broker_with_tls_is_held_against_its_authority_and_one_without_against_none(tmp_path):
+    settings = settings_with(tmp_path, {"redis.url": "rediss://redis:6380/0?ssl_ca_certs=/3t/config/ca.pem"})
+    conf = celery_settings(settings, Secrets.model_validate({"redis": {"password": "p"}}))
+    assert conf["broker_url"] == "rediss://:p@redis:6380/0"
+    assert conf["broker_use_ssl"] == {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True, "ssl_ca_certs": "/3t/config/ca.pem"}
+    assert celery_settings(settings_with(tmp_path, {}), Secrets())["broker_use_ssl"] is False
 
 
 def test_a_second_beat_is_refused_and_the_first_one_named(tmp_path):

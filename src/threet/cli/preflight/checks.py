@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from threet.cli.preflight import cluster
 from threet.settings import Secrets, Settings, SettingsError, load_settings
 from threet.settings.errors import problem
 from threet.settings.load_secrets import examine_secrets, has_its_form
@@ -58,7 +59,7 @@ def _missing(file: Path, secrets: Secrets, services: Collection[str], mode: str,
         for name in _needed_by(service, mode, settings):
             needed.setdefault(name, []).append(service)
     for name, by in sorted(needed.items()):
-        if not secrets.is_set(name):
+        if secrets.find(name) is None:
             yield problem(file, name, f"expected a value, was missing; needed by {', '.join(sorted(by))}; set it in secrets.yml")
 
 
@@ -117,6 +118,8 @@ def _of_the_containers(project: Path, settings: Settings | None, services: Colle
     """What only the platform in containers asks for."""
     if settings is not None and not settings.database.url.startswith("mysql"):
         yield problem(project / "config.yml", "database.url", "expected mysql+pymysql://USER@HOST/3t: containers share no SQLite file")
+    if settings is not None:
+        yield from cluster.problems(project, settings, services)
     if not (project / "init.sql").is_file():
         yield f"{project}/init.sql is missing: it comes with the project"
     for service in services:

@@ -28,6 +28,7 @@ def _owner(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
 def command(project: Path, handover: Path, config_out: Path | None, saved_runs: Path | None, owner: tuple[int, int] | None) -> None:
     """Check config.yml and secrets.yml, then hand each service its part. With a problem nothing is handed over."""
     from threet.cli.preflight.checks import checked
+    from threet.cli.preflight.cluster import authority
     from threet.cli.preflight.contents import database_files, files_of
     from threet.cli.preflight.placing import give, place
 
@@ -38,9 +39,11 @@ def command(project: Path, handover: Path, config_out: Path | None, saved_runs: 
         raise click.UsageError(f"expected a folder for each service in {handover / 'secrets'}, was none")
     settings, secrets = checked(project, services)
     config = (project / "config.yml").read_text(encoding="utf-8")
-    contents = {handover / "secrets" / service: files_of(service, secrets) for service in services}
-    contents[handover / "mariadb_init"] = database_files(project, settings, secrets)
-    contents[config_out or handover / "config"] = {"config.yml": config}  # last: what it names is there by then
+    contents = {handover / "secrets" / service: files_of(service, project, settings, secrets) for service in services}
+    if "mariadb" in services:
+        contents[handover / "mariadb_init"] = database_files(project, settings, secrets)
+    # Last: what it names is there by then.
+    contents[config_out or handover / "config"] = {**authority(project, settings), "config.yml": config}
     try:
         changed = [folder.name for folder, files in contents.items() if place(folder, files)]
         if saved_runs is not None and owner is not None:
