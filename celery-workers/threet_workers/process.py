@@ -37,6 +37,7 @@ class WorkerProcess:
     canaries: Canaries
     services: Services
     signs: SignsOfLife = field(default_factory=lambda: SignsOfLife(None))
+    _reported: dict[str, float] = field(default_factory=dict)
 
     @property
     def worker(self) -> WorkerServices:
@@ -54,7 +55,23 @@ class WorkerProcess:
 
     def report(self, queue: str, node: str) -> None:
         """Tells the database which configuration this process runs."""
+        self._reported[queue] = self.clock.monotonic()
         (self.reconcile if queue == RECONCILE else self.worker).report(node)
+
+    def works(self, queue: str, node: str) -> None:
+        """A task came through this queue: to be called for each, since other hosts on it may take all of its canaries.
+
+        Reports about as often as a canary would. Without a database that is left to the canaries, which say so.
+        """
+        from threet.adapters.sql.errors import DatabaseError
+
+        self.signs.show(f"canary-{queue}")
+        last = self._reported.get(queue)
+        if last is None or self.clock.monotonic() - last >= self.settings.schedule.canary_seconds:
+            try:
+                self.report(queue, node)
+            except DatabaseError as error:
+                log.debug("%s: no report of %s: %s", node, queue, error)
 
     def leave(self, node: str) -> None:
         """Takes its reports back, so that the config of a process that has stopped holds nobody up. Without a database they grow old."""

@@ -45,5 +45,10 @@ def task_routes() -> dict[str, dict[str, str]]:
     return {entry.task: {"queue": entry.queue} for entry in _PERIODIC}
 
 
+def queue_of(task: str) -> str | None:
+    """The queue that a periodic task goes through; None for any other."""
+    return next((entry.queue for entry in _PERIODIC if entry.task == task), None)
+
+
 def _entry(entry: _Periodic, seconds: float) -> dict[str, Any]:
     return {"task": entry.task, "schedule": seconds, "options": {"queue": entry.queue, "expires": seconds}}

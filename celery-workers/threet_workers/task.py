@@ -12,6 +12,7 @@ from threet.application.publishing import PublishFailed
 from threet.application.update_balance import MissingSecrets
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
 from threet_workers.process import current
+from threet_workers.schedule import queue_of
 
 log = logging.getLogger("threet.tasks")
 _MOST_CHARACTERS = 500  # of an answer or error in one log line: a format
@@ -86,6 +87,9 @@ class ThreetTask(Task):  # type: ignore[misc]  # celery ships no types
         self._report("ok", process.clock.monotonic() - started, "" if result is None else _one_line(result))
 
     def _report(self, outcome: str, seconds: float, text: str) -> None:
-        current().telemetry.task_ended(self.name, outcome, seconds)
+        process = current()
+        process.telemetry.task_ended(self.name, outcome, seconds)
+        if (queue := queue_of(self.name)) and outcome != "skipped":
+            process.works(queue, self.request.hostname)
         level = {"ok": logging.INFO, "error": logging.ERROR}.get(outcome, logging.WARNING)
         log.log(level, "%s %s in %.3f s [%s] %s", self.name, outcome, seconds, self.request.id, text)

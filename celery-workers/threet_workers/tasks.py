@@ -66,4 +66,3 @@ def _canary(queue: str, node: str) -> None:
     if not isinstance(lengths, Unknown):
         process.telemetry.queue_lengths(lengths)
     process.report(queue, node)
-    process.signs.show(f"canary-{queue}")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 import pytest
 from celery import Celery
 from sqlalchemy.exc import OperationalError
+from tests.support.settings import settings_with
 from tests.unit.workers.fakes import FakeClock
 
+from threet.adapters.signs_of_life import SignsOfLife
 from threet.application.publishing import PublishFailed
 from threet.application.update_balance import MissingSecrets
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
@@ -134,6 +137,67 @@ def test_a_failed_flight_does_not_block_the_next(app, telemetry):
     failing.apply()
     failing.apply()
     assert telemetry.ended == [("failing", "silent"), ("failing", "silent")]
+
+
+@dataclass
+class Reporter:
+    """The services of a worker, as far as they report."""
+
+    reports: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def report(self, node):
+        self.reports.append(node)
+        if self.error:
+            raise self.error
+
+
+@pytest.fixture
+def worker(app, telemetry, tmp_path, monkeypatch):
+    """A task of the queue market, in a process whose canaries other hosts take: its services, its clock, and where its signs are."""
+    started = replace(
+        process.current(),
+        settings=settings_with(tmp_path, {"schedule.canary_seconds": 15}),
+        services=process.Services(worker=Reporter(), reconcile=None),  # type: ignore[arg-type]  # it is asked for reports alone
+        signs=SignsOfLife(tmp_path),
+    )
+    monkeypatch.setattr(process, "_started", [started])
+    return started
+
+
+@pytest.mark.parametrize("error", [None, VenueSilent("no answer")])
+def test_any_task_of_a_queue_is_a_sign_of_life_of_it_however_it_ends(app, worker, tmp_path, error):
+    @app.task(name="update_prices")
+    def update_prices():
+        if error:
+            raise error
+
+    update_prices.apply()
+    assert (tmp_path / "canary-market").exists()
+    assert not (tmp_path / "canary-account").exists()
+
+
+def test_a_worker_without_canaries_still_reports_as_often_as_one_would(app, worker):
+    @app.task(name="update_prices")
+    def update_prices():
+        pass
+
+    for seconds, reports in ((0, 1), (14.9, 1), (0.1, 2), (1, 2)):
+        worker.clock.at += timedelta(seconds=seconds)
+        update_prices.apply()
+        assert len(worker.services.worker.reports) == reports
+
+
+def test_a_report_that_the_database_refuses_spoils_no_task_and_is_not_tried_each_time(app, worker, telemetry):
+    @app.task(name="update_prices")
+    def update_prices():
+        pass
+
+    worker.services.worker.error = OperationalError("INSERT", {}, OSError("gone away"))
+    update_prices.apply()
+    update_prices.apply()
+    assert telemetry.ended == [("update_prices", "ok")] * 2
+    assert len(worker.services.worker.reports) == 1
 
 
 def test_no_task_is_tried_again_acknowledged_late_or_leaves_a_result():
