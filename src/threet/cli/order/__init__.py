@@ -1,0 +1,1 @@
+"""`3t order`: what a person can say of one order."""
