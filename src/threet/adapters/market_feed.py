@@ -164,3 +164,21 @@ def _positive(text: Any) -> float:
     if not 0 < value < math.inf:
         raise ValueError(f"expected a price above 0, was {text!r}")
     return value
+
+
+def recent_candles(redis: Redis, symbol: str, interval: str, since_ms: int, page: int) -> list[CandleRow]:
+    """What the stream still holds of a symbol's candles that opened at ``since_ms`` or later, oldest first. Raises FeedAway."""
+    found: dict[float, CandleRow] = {}
+    last: str = "+"
+    client: Any = redis
+    try:
+        while rows := client.xrevrange(CANDLES_STREAM, max=last, count=page):
+            ours = [_entry(CANDLES_STREAM, entry_id, fields) for entry_id, fields in rows if fields.get("symbol") == symbol]
+            kept = [row for e in ours if isinstance(e, CandlesEntry) and e.interval == interval for row in e.candles]
+            found |= {row[0]: row for row in kept if row[0] >= since_ms and row[0] not in found}
+            if len(rows) < page or any(row[0] < since_ms for row in kept):
+                break
+            last = f"({rows[-1][0]}"
+    except RedisError as error:
+        raise FeedAway(f"{type(error).__name__}: {error}") from error
+    return [found[opened] for opened in sorted(found)]

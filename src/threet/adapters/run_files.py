@@ -1,0 +1,89 @@
+"""Reads one run's file for a person to look at, wherever it lies under ``saved_runs/``, compressed or not."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from threet.domain.values import Unknown
+
+_NEWEST_FORMAT = 2
+_HEAD = b'{"checksum":"'
+
+
+class RunEntry(NamedTuple):
+    """A trade (price, signed contracts) or a funding payment (per contract, contracts that paid it); market time in ms."""
+
+    kind: str
+    time_ms: int
+    price: float
+    size: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunFile:
+    """What a run's file says, as of ``written`` (wall time); what came after is in Providence's journal."""
+
+    written: datetime
+    start_balance: float
+    leverage: float
+    fee_rate: float
+    max_loss_usd: float
+    target_usd: float
+    started_ms: int
+    ends_ms: int
+    live_pnl: float
+    last_price: float
+    parent: str | None
+    parameters: Mapping[str, float]
+    entries: tuple[RunEntry, ...]
+
+
+def read_run_file(saved_runs: Path, run_id: str) -> RunFile | Unknown:
+    """Unknown with the reason where there is none that can be read."""
+    name = f"run_{run_id}.json"
+    if not saved_runs.is_dir():
+        return Unknown(f"{saved_runs}: expected the folder of saved runs (config.yml: providence.saved_runs), found none")
+    # In the order in which a run's file moves, so that one that moves meanwhile is met.
+    for path in (saved_runs / name, saved_runs / "ending" / name, saved_runs / "ended" / f"{name}.gz", saved_runs / "ended" / name):
+        try:
+            return _parsed(path.read_bytes(), path)
+        except FileNotFoundError:
+            continue
+        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+            return Unknown(f"{path}: cannot be read: {error}")
+    if (saved_runs / "quarantine" / f"{name}.reason.json").exists():
+        return Unknown(f"{saved_runs / 'quarantine'}: the run is quarantined, its file is not to be trusted")
+    return Unknown(f"{saved_runs}: no file of the run yet, or none any more")
+
+
+def _parsed(data: bytes, path: Path) -> RunFile:
+    plain = gzip.decompress(data) if path.suffix == ".gz" else data
+    line, _, rest = plain.partition(b"\n")
+    if hashlib.sha256(rest).hexdigest().encode() != line.removeprefix(_HEAD)[:64]:
+        raise ValueError("its checksum does not fit")
+    body: dict[str, Any] = json.loads(plain)
+    if body["format_version"] > _NEWEST_FORMAT:
+        raise ValueError(f"expected format_version {_NEWEST_FORMAT} or older, was {body['format_version']}")
+    return RunFile(
+        written=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        start_balance=float(body["start_balance"]),
+        leverage=float(body["leverage"]),
+        fee_rate=float(body["fee_rate"]),
+        max_loss_usd=float(body["max_loss_usd"]),
+        target_usd=float(body["target_usd"]),
+        started_ms=int(body["started_ms"]),
+        ends_ms=int(body["ends_ms"]),
+        live_pnl=float(body["live_pnl"]),
+        last_price=float(body["last_price"]),
+        parent=body.get("parent"),
+        parameters=body["parameters"],
+        entries=tuple(RunEntry(*entry) for entry in body["voms_state"]["entries"]),
+    )
