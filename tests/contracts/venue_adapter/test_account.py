@@ -119,3 +119,21 @@ def _until_flat(desk: Desk) -> AccountSnapshot:
     while (snapshot := desk.account.snapshot()).positions and desk.clock.monotonic() < deadline:
         pass
     return snapshot
+
+
+def test_transfers_are_signed_and_start_at_the_time_asked_for(desk: Desk) -> None:
+    start = desk.market.exchange_time()
+    desk.simulator.transfer(desk.master.address, "250.5")
+    desk.simulator.transfer(desk.master.address, "-100")
+    came, went = desk.account.transfers_since(start)
+    assert [came.usd, went.usd] == [Decimal("250.5"), Decimal(-100)]
+    assert start <= came.at <= went.at
+    assert came.transfer_id != went.transfer_id
+    assert desk.account.transfers_since(went.at + timedelta(milliseconds=1)) == []
+
+
+@pytest.mark.parametrize("kind", ["http_500", "http_429"])
+def test_transfers_that_could_not_be_read_are_an_error_and_not_none(desk: Desk, kind: str) -> None:
+    desk.simulator.fault(kind, match={"path": "info", "type": "userNonFundingLedgerUpdates"})
+    with pytest.raises(VenueError):
+        desk.account.transfers_since(desk.clock.now())
