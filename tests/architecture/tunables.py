@@ -45,6 +45,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ): "how soon a turn that was given back is seen; how long to wait is the caller's",
     ("src/threet/application/update_candles.py", "_UNITS_MS"): _UNIT,
     ("src/threet/cli/status/reading.py", "_MOST_BYTES"): _FORMAT,
+    ("src/threet/cli/decision/command.py", "the default of '--last'"): "how much one command shows; its own line names another",
     ("src/threet/cli/strategy/checking.py", "_MOST_BARS_BACK"): _THOROUGHNESS,
     ("src/threet/cli/strategy/checking.py", "_SECOND_PROCESS_SECONDS"): _THOROUGHNESS,
     ("src/threet/cli/strategy/command.py", "the default of '--bars'"): _THOROUGHNESS,

@@ -226,3 +226,7 @@ class CycleStore(Protocol):
     def decisions(self, limit: int) -> list[DecisionRecord]:
         """The newest first."""
         ...
+
+    def decision(self, cycle_id: int) -> DecisionRecord | None:
+        """None where no decision of that cycle is kept."""
+        ...

@@ -77,6 +77,11 @@ class DecisionRows:
         statement = select(decisions).order_by(decisions.c.cycle_id.desc()).limit(limit)
         return read_all(self._engine, lambda connection: [_decision(row) for row in connection.execute(statement)])
 
+    def decision(self, cycle_id: int) -> DecisionRecord | None:
+        statement = select(decisions).where(decisions.c.cycle_id == cycle_id)
+        rows = read_all(self._engine, lambda connection: [_decision(row) for row in connection.execute(statement)])
+        return rows[0] if rows else None
+
 
 def _decision(row: Row[Any]) -> DecisionRecord:
     return DecisionRecord(**dict(row._mapping))
