@@ -21,6 +21,9 @@ from threet_providence.steps import BaseRecord, TickRecord
 _FRAME = struct.Struct("<4sII")
 _MAGIC = b"3TJ1"
 
+_Placed = tuple[TickRecord | BaseRecord, int]
+"""A record, and the byte behind it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -72,7 +75,7 @@ def read_segment(path: Path) -> Segment:
     records: list[TickRecord | BaseRecord] = []
     good, damage = 0, None
     try:
-        for record, end in _records(data, 0):
+        for record, end in _in_sequence(_records(data, 0), base_tick(path)):
             records.append(record)
             good = end
     except NewerFormat as error:
@@ -84,7 +87,7 @@ def read_segment(path: Path) -> Segment:
         damage = str(error)
     if not records:
         damage = damage or "no record"
-        records, good = _behind_a_lost_base(data)
+        records, good = _behind_a_lost_base(data, base_tick(path))
     base = records[0] if records and isinstance(records[0], BaseRecord) else None
     return Segment(path, base_tick(path), base, tuple(r for r in records if isinstance(r, TickRecord)), good, damage)
 
@@ -94,13 +97,23 @@ def base_tick(path: Path) -> int:
     return int(path.stem.rsplit("-", 1)[1])
 
 
-def _behind_a_lost_base(data: bytes) -> tuple[list[TickRecord | BaseRecord], int]:
+def _in_sequence(records: Iterator[_Placed], tick: int) -> Iterator[_Placed]:
+    """The base of ``tick``, or the tick behind it; then ticks without a gap. Raises RecordError at the first that is neither."""
+    for number, (record, end) in enumerate(records):
+        expected = record.tick == tick + 1 if isinstance(record, TickRecord) else record.tick == tick and number == 0
+        if not expected:
+            raise RecordError(f"expected the record behind tick {tick}, found {type(record).__name__} of tick {record.tick}")
+        yield record, end
+        tick = record.tick
+
+
+def _behind_a_lost_base(data: bytes, tick: int) -> tuple[list[TickRecord | BaseRecord], int]:
     """The ticks behind a base that cannot be read: each has its own frame and checksum."""
     at = data.find(_MAGIC[:4], 1)
     while at >= 0:
         records, good = [], 0
         try:
-            for record, end in _records(data, at):
+            for record, end in _in_sequence(_records(data, at), tick):
                 records.append(record)
                 good = end
         except RecordError:
@@ -111,7 +124,7 @@ def _behind_a_lost_base(data: bytes) -> tuple[list[TickRecord | BaseRecord], int
     return [], 0
 
 
-def _records(data: bytes, at: int) -> Iterator[tuple[TickRecord | BaseRecord, int]]:
+def _records(data: bytes, at: int) -> Iterator[_Placed]:
     """From byte ``at`` on, each with the byte behind it."""
     while at < len(data):
         if at + _FRAME.size > len(data):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import TimeoutError as AnswerLate
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from queue import Full, Queue, SimpleQueue
 from threading import Event
 from typing import Protocol
@@ -30,6 +31,9 @@ from threet_providence.outages import Outage
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
 
 log = logging.getLogger("providence.publisher")
+
+_ARCHIVES_AT_ONCE = 50
+"""Some 20 ms of work; nothing depends on it."""
 
 
 class RunsTable(Protocol):
@@ -97,6 +101,7 @@ class Publisher:
         self._quarantined: dict[str, RunRow] = {}
         self._in_quarantine: Counter[str] = Counter()
         self._later: deque[str] = deque()
+        self._unchecked: deque[Path] = deque()
         self._retired = False
         self._products_due = 0.0
 
@@ -145,6 +150,20 @@ class Publisher:
         if wishes:
             self._put(EndRuns(wishes))  # again until the database shows the run as ended
         self._products_due = now + self._rules.products_seconds
+
+    def _check_archives(self) -> None:
+        """Each once after a start, some at a time, so that nothing waits for it: a damaged one is put aside while a backup may have it."""
+        for path in [self._unchecked.popleft() for _ in range(min(_ARCHIVES_AT_ONCE, len(self._unchecked)))]:
+            try:
+                snapshots.load(path)
+            except FileNotFoundError:
+                continue  # pruned
+            except snapshots.NewerFormat:
+                continue
+            except snapshots.SnapshotError as error:
+                run_id = path.name.removeprefix("run_").removesuffix(".json.gz")
+                put_aside(self._folders.quarantine, Quarantined(run_id, "", "", str(error)), path, self._clock.now())
+                log.warning("%s: quarantined: %s", path.name, error)
 
     def _put(self, message: Message) -> None:
         try:

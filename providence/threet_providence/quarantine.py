@@ -49,8 +49,8 @@ def keep_segment(quarantine: Path, segment: Path, reason: str, now: datetime, *,
 
 
 def notes(quarantine: Path) -> list[Quarantined]:
-    """What lies in the quarantine now; an unreadable note counts, without a symbol."""
-    return [_note(path) for path in sorted(quarantine.glob("run_*.reason.json"))]
+    """Runs that lie in the quarantine now, an unreadable note counting too; a damaged archive is of a run that had ended well."""
+    return [_note(path) for path in sorted(quarantine.glob("run_*.json.reason.json"))]
 
 
 def _note(path: Path) -> Quarantined:
