@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -46,6 +47,7 @@ class Engine:
         self.products: tuple[str, ...] = ()
         self.next_number: dict[str, int] = {}
         self.born_ms: dict[str, int] = {}  # per symbol, when its population began
+        self._runs_here = cache(rules.population.runs_here)
         self.ancestors = Ancestors(rules.population.descent.best)
         self.market_ms = 0
         self.tick = 0
@@ -186,7 +188,7 @@ class Engine:
         """Fresh runs for each product that is warm, has a price and has fewer than it should."""
         counts = np.bincount(self.runs.symbol[self.runs.active], minlength=len(self.market.names))
         for symbol in symbols:
-            row, wanted = self.market.index[symbol], self.rules.population.runs_here(symbol)
+            row, wanted = self.market.index[symbol], self._runs_here(symbol)
             if counts[row] < wanted and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
                 effects.started.extend(self._start(symbol) for _ in range(wanted - int(counts[row])))
 

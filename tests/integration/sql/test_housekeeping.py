@@ -10,7 +10,7 @@ from sqlalchemy import Engine, Table, func, select
 from tests.integration.sql.facts import BTC, NOON, beat, decision, fill, order, run, snapshot
 from tests.support.settings import settings_with
 
-from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher, SqlSnapshotStore, prune
+from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher, SqlRunWishes, SqlSnapshotStore, prune
 from threet.adapters.sql.tables import balance_history, decisions, fills, orders, position_snapshots, positions, runs
 from threet.application.store import IntentFacts, ServiceReport
 from threet.domain.values import OrderState
@@ -117,6 +117,12 @@ def test_runs_go_when_they_have_ended_and_fills_by_their_time(engine: Engine, re
     deleted = prune(engine, retention, JUST_PAST)
     assert (deleted["runs"], deleted["fills"]) == (2, 1)
     assert count(engine, runs) == 1
+
+
+def test_a_wish_for_a_run_goes_with_the_retention_of_runs(engine: Engine, retention: RetentionSettings) -> None:
+    SqlRunWishes(engine).end("a", "enough", NOON)
+    assert prune(engine, retention, EXACTLY_TEN)["run_wishes"] == 0
+    assert prune(engine, retention, JUST_PAST)["run_wishes"] == 1
 
 
 def test_what_a_service_said_goes_once_it_was_not_heard_of_for_so_long(engine: Engine, retention: RetentionSettings) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from tests.support.settings import REMOVED, settings_with
 
+from threet.engine.descent import DescentRules
 from threet.settings import SettingsError
 from threet_providence.freshness import CandleAges
 from threet_providence.rules import engine_rules, interval_ms
@@ -22,6 +23,11 @@ def test_units_are_those_of_the_names(tmp_path):
                 "symbol_defaults.half_spread_bps": 1,
                 "symbol_defaults.slippage_bps": 2,
                 "symbols": {"SOL/USDC:USDC": {"slippage_bps": 4}},
+                "providence.runs_per_symbol": 24,
+                "providence.symbol_weights": {"SOL/USDC:USDC": 0.5},
+                "providence.descend_percent": 30,
+                "providence.mutation_percent": 7,
+                "providence.ancestors_per_symbol": 9,
             },
         ),
         shard=0,
@@ -30,6 +36,8 @@ def test_units_are_those_of_the_names(tmp_path):
     assert rules.votes.enter_return == pytest.approx(0.0005)
     assert list(rules.population.max_loss) == pytest.approx([0.02, 0.06])
     assert list(rules.population.duration_ms) == [60_000, 120_000]
+    assert rules.population.descent == DescentRules(share=0.3, mutation=0.07, best=9)
+    assert [rules.population.runs_here(f"{name}/USDC:USDC") for name in ("BTC", "SOL")] == [24, 12]
     assert rules.fill_cost("BTC/USDC:USDC") == pytest.approx(0.0003)
     assert rules.fill_cost("SOL/USDC:USDC") == pytest.approx(0.0005)
 
