@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,12 +14,18 @@ from threet.domain.decision import decide
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """``differences`` is empty where targets and plan are equal byte for byte; else lines as of `diff -u`, recorded against computed."""
+    """Targets and plan as canonical JSON, as they were recorded and as they were computed again."""
 
     cycle_id: int
     symbols: int
     orders: int
-    differences: Sequence[str]
+    recorded: str
+    computed: str
+
+    @property
+    def is_equal(self) -> bool:
+        """Byte for byte."""
+        return self.recorded == self.computed
 
 
 class NotReplayable(Exception):
@@ -37,10 +42,9 @@ def replay(record: DecisionRecord) -> Replayed:
     decision = decide(inputs)
     computed = _canonical(targets_to_json(decision, inputs.terms.vote_full_size_runs, {}), plan_to_json(decision))
     recorded = _canonical({name: {**target, "not_sent": None} for name, target in record.targets.items()}, record.plan)
-    differences = list(difflib.unified_diff(recorded, computed, "recorded", "computed again", lineterm=""))
-    return Replayed(record.cycle_id, len(record.targets), len(record.plan), differences)
+    return Replayed(record.cycle_id, len(record.targets), len(record.plan), recorded, computed)
 
 
-def _canonical(targets: Mapping[str, Any], plan: Sequence[Mapping[str, Any]]) -> list[str]:
+def _canonical(targets: Mapping[str, Any], plan: Sequence[Mapping[str, Any]]) -> str:
     """What became of the orders at the sending (``not_sent``) is no part of the plan."""
-    return json.dumps({"targets": targets, "plan": list(plan)}, sort_keys=True, indent=1).splitlines()
+    return json.dumps({"targets": targets, "plan": list(plan)}, sort_keys=True, indent=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 
@@ -48,12 +49,9 @@ def replay(config: Path | None, secrets: Path | None, cycle_id: int) -> None:
         replayed = replay(record)
     except NotReplayable as error:
         raise click.ClickException(str(error)) from None
-    for line in replayed.differences:
-        click.echo(line)
-    if replayed.differences:
-        raise click.ClickException(
-            f"cycle {cycle_id}: computed again it decides otherwise; have the rules changed since?"
-        )
-    click.echo(
-        f"cycle {cycle_id}: computed again from its inputs, {replayed.symbols} targets and {replayed.orders} orders are equal byte for byte"
-    )
+    if not replayed.is_equal:
+        lines = (text.splitlines() for text in (replayed.recorded, replayed.computed))
+        click.echo("\n".join(difflib.unified_diff(*lines, "recorded", "computed again", lineterm="")))
+        raise click.ClickException(f"cycle {cycle_id}: computed again it decides otherwise; have the rules changed since?")
+    same = f"{replayed.symbols} targets and {replayed.orders} orders are equal byte for byte"
+    click.echo(f"cycle {cycle_id}: computed again from its inputs, {same}")
