@@ -192,27 +192,29 @@ class StrategyLoop:
         engine, runs = self._engine, self._engine.runs
         slots = np.flatnonzero(runs.active)
         ended, self._ended_for_rows = tuple(self._ended_for_rows), []
+        active = np.bincount(runs.symbol[slots], minlength=len(engine.market.names)).tolist()
         return View(
             tick=engine.tick,
             market_ms=engine.market_ms,
-            specs=tuple(runs.spec(slot) for slot in slots.tolist()),
-            live_pnl=runs.live_pnl[slots].copy(),
+            slots=slots,
+            ids=runs.ids[slots],
+            specs=runs.specs_of(slots),
+            live_pnl=runs.live_pnl[slots],
             direction=np.sign(runs.size[slots]).astype(np.int64),
-            closed_trades=runs.closed_trades[slots].copy(),
-            votes=runs.votes[slots].copy(),
+            closed_trades=runs.closed_trades[slots],
+            votes=runs.votes[slots],
             ended=ended,
-            by_symbol={symbol: self._symbol_view(symbol) for symbol in engine.market.names},
+            by_symbol={symbol: self._symbol_view(symbol, count) for symbol, count in zip(engine.market.names, active, strict=True)},
         )
 
-    def _symbol_view(self, symbol: str) -> SymbolView:
+    def _symbol_view(self, symbol: str, active_runs: int) -> SymbolView:
         """Warm: the window is full and fresh, and the symbol has had runs for so long that they could vote."""
-        engine, runs = self._engine, self._engine.runs
-        mine = runs.active & (runs.symbol == engine.market.index[symbol])
+        engine = self._engine
         close_ms = engine.market.newest_close_ms(symbol)
         born_ms = engine.born_ms.get(symbol)
-        ripe = bool(mine.any()) and born_ms is not None and engine.market_ms - born_ms > engine.rules.votes.min_age_ms
+        ripe = active_runs > 0 and born_ms is not None and engine.market_ms - born_ms > engine.rules.votes.min_age_ms
         fresh = close_ms is not None and self._ages.is_fresh(symbol, behind_ms=engine.market_ms - close_ms)
-        return SymbolView(warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=int(mine.sum()), candle_close_ms=close_ms)
+        return SymbolView(warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=active_runs, candle_close_ms=close_ms)
 
 
 def grouped(entries: Sequence[FeedEntry], interval: str) -> Iterator[list[FeedEntry]]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from threet.adapters.market_feed import FeedBatch
 from threet.engine.runs import RunImage, RunSpec
-from threet.engine.types import Bools, Floats, Ints
+from threet.engine.types import Bools, Floats, Ints, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,12 @@ class SymbolView:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Copies of the columns at the end of a tick that is on the disk, for the publisher."""
+    """Copies of the columns at the end of a tick that is on the disk, for the publisher. ``slots`` tells it which run was which before."""
 
     tick: int
     market_ms: int
+    slots: Slots
+    ids: NDArray[np.uint64]  # the two words of each run's id
     specs: tuple[RunSpec, ...]
     live_pnl: Floats
     direction: Ints

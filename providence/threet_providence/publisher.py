@@ -29,6 +29,7 @@ from threet_providence.files import Folders, run_name
 from threet_providence.messages import EndRuns, Message, ProductsRead, View, ViewRequest
 from threet_providence.outages import Outage
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
+from threet_providence.shown import Shown
 
 log = logging.getLogger("providence.publisher")
 
@@ -96,7 +97,7 @@ class Publisher:
         self._wishes = wishes
         self._outage = Outage(log, "database")
         self._request: ViewRequest | None = None
-        self._shown: dict[str, rows.RowFacts] = {}
+        self._shown = Shown()
         self._ended: dict[str, RunRow] = {}
         self._quarantined: dict[str, RunRow] = {}
         self._in_quarantine: Counter[str] = Counter()
@@ -181,13 +182,13 @@ class Publisher:
             self._keep_ended(image)
         self._take_later()
         now = self._clock.now()
-        changed, facts = self._changed(view)
+        changed = rows.active_rows(view, self._shown.changed(view), self._rules.shard)
         beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
         if not self._retired:
             self._retire(view, now)
         self._table.publish([*changed, *self._quarantined.values(), *self._ended.values()], beat)
         self._outage.ended()
-        self._shown = facts
+        self._shown.take(view)
         for run_id in self._ended:
             self._published.put(run_id)
         self._ended, self._quarantined = {}, {}
@@ -207,11 +208,6 @@ class Publisher:
             return None
         self._request = None
         return view
-
-    def _changed(self, view: View) -> tuple[list[RunRow], dict[str, rows.RowFacts]]:
-        facts = {spec.id: now for spec, now in rows.row_facts(view)}
-        changed = [rows.active_row(spec, now, self._rules.shard) for spec, now in rows.row_facts(view) if self._shown.get(spec.id) != now]
-        return changed, facts
 
     def _retire(self, view: View, now: datetime) -> None:
         """Rows of runs that this shard does not know (its files were lost) must not go on voting."""

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import repeat
 from typing import NamedTuple
 
 from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns
 from threet.domain.values import Symbol
 from threet.engine.runs import ACTIVE, QUARANTINED, RunImage, RunSpec
+from threet.engine.types import Slots
 from threet_providence.messages import View
 from threet_providence.quarantine import Quarantined
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-RowFacts = tuple[float, int, int, bool]
-"""What of a run's row changes while it is active: live_pnl, position_direction, closed_trades, votes."""
-
 
 def moment(ms: int) -> datetime:
     return _EPOCH + timedelta(milliseconds=ms)
-
-
-def row_facts(view: View) -> Iterator[tuple[RunSpec, RowFacts]]:
-    """Every active run of the view, in its order."""
-    numbers = zip(view.live_pnl.tolist(), view.direction.tolist(), view.closed_trades.tolist(), view.votes.tolist(), strict=True)
-    return zip(view.specs, numbers, strict=True)
 
 
 class _Known(NamedTuple):
@@ -40,10 +33,12 @@ class _Known(NamedTuple):
     ended_ms: int | None
 
 
-def active_row(spec: RunSpec, facts: RowFacts, shard: int) -> RunRow:
-    live_pnl, direction, trades, votes = facts
-    known = _Known(direction, live_pnl, trades, votes, status=ACTIVE, reason=None, ended_ms=None)
-    return _row(spec, shard, known)
+def active_rows(view: View, at: Slots, shard: int) -> list[RunRow]:
+    """The rows of the runs at these places of the view."""
+    directions, results = view.direction[at].tolist(), view.live_pnl[at].tolist()
+    trades, votes = view.closed_trades[at].tolist(), view.votes[at].tolist()
+    known = map(_Known, directions, results, trades, votes, repeat(ACTIVE), repeat(None), repeat(None))
+    return [_row(view.specs[number], shard, one) for number, one in zip(at.tolist(), known, strict=True)]
 
 
 def ended_row(image: RunImage, shard: int) -> RunRow:

@@ -92,6 +92,10 @@ class RunColumns:
             raise LookupError(f"expected a run in slot {slot}, found none")
         return spec
 
+    def specs_of(self, slots: Slots) -> tuple[RunSpec, ...]:
+        """Of active runs."""
+        return tuple(map(self.spec, slots.tolist()))
+
     def trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
         """Books one trade of each of ``slots`` (no slot twice): the same operations in the same order as ``Voms.add_trade``."""
         before, entry, added = self.size[slots], self.entry[slots], np.abs(sizes)

@@ -11,7 +11,7 @@ from tests.integration.sql.facts import BTC, ETH, NOON, beat, run, seconds
 
 from threet.adapters.sql import SqlCycleStore, SqlRunsPublisher
 from threet.adapters.sql.tables import runs
-from threet.application.facts import SymbolRuns, Votes
+from threet.application.facts import RunRow, SymbolRuns, Votes
 from threet.domain.values import Symbol, Unknown
 from threet.domain.votes import Vote
 
@@ -180,3 +180,20 @@ def test_the_number_of_statements_does_not_grow_with_the_symbols(store: SqlCycle
     finally:
         event.remove(engine, "before_cursor_execute", count)
     assert len([one for one in statements if "SELECT" in one and "FROM" in one]) == 2
+
+
+def test_a_row_is_shown_as_it_is_whatever_letters_it_has(engine: Engine, publisher: SqlRunsPublisher) -> None:
+    odd = "a'b\"c\\d%s%%é\n\0;--"
+    rows = [
+        run("one", strategy=odd, live_pnl=-1e-300, parameters={odd: 0.1}),
+        run("two", status="ended", votes=False, exit_reason=odd * 60, ended_at=NOON),
+    ]
+    for again in (1.0, 0.1 + 0.2):
+        publisher.publish([replace(row, start_balance=again) for row in rows], beat({}))
+        with engine.connect() as connection:
+            found = {row["id"]: dict(row) for row in connection.execute(select(runs)).mappings()}
+        assert {row["updated_at"] for row in found.values()} == {NOON}
+        wanted = [replace(row, start_balance=again, exit_reason=row.exit_reason and row.exit_reason[:255]) for row in rows]
+        assert found == {
+            row.id: {**{name: getattr(row, name) for name in RunRow.__dataclass_fields__}, "updated_at": NOON} for row in wanted
+        }

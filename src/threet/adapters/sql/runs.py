@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
+from threet.adapters.sql.run_statement import REASON_LETTERS, RunStatements
 from threet.adapters.sql.statements import upsert
 from threet.adapters.sql.tables import providence_shards, runs
 from threet.adapters.sql.transactions import write
@@ -20,7 +22,7 @@ _LOST = "lost: its shard was started again and does not know it"
 
 def _run(row: RunRow, updated_at: datetime) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in RunRow.__dataclass_fields__}
-    exit_reason = None if row.exit_reason is None else row.exit_reason[:255]
+    exit_reason = None if row.exit_reason is None else row.exit_reason[:REASON_LETTERS]
     return {**values, "parameters": dict(row.parameters), "exit_reason": exit_reason, "updated_at": updated_at}
 
 
@@ -49,15 +51,27 @@ class SqlRunsPublisher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._statements = RunStatements()
 
     def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
-        rows = [_run(row, heartbeat.beat_at) for row in changed]
-
         def work(connection: Connection) -> None:
-            upsert(connection, runs, rows)
+            self._upsert(connection, changed, heartbeat.beat_at)
             upsert(connection, providence_shards, [_beat(heartbeat)])
 
         write(self._engine, work)
+
+    def _upsert(self, connection: Connection, changed: Sequence[RunRow], updated_at: datetime) -> None:
+        if connection.dialect.name == "sqlite":
+            upsert(connection, runs, [_run(row, updated_at) for row in changed])
+            return
+        with closing(connection.connection.cursor()) as cursor:
+
+            def literals(values: Sequence[Any]) -> str:
+                text: str = cursor.mogrify(",".join(["%s"] * len(values)), tuple(values))
+                return text
+
+            for statement in self._statements.upserts(changed, updated_at, literals):
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
         """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many.

@@ -80,10 +80,15 @@ class Json(TypeDecorator[Mapping[str, Any] | Sequence[Any]]):
         return dialect.type_descriptor(mysql.LONGTEXT() if dialect.name in ("mysql", "mariadb") else Text())
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return None if value is None else canonical_json(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+def canonical_json(value: Any) -> str:
+    """As a column ``Json`` keeps it: the same value gives the same text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 Serial = BigInteger().with_variant(Integer, "sqlite")
