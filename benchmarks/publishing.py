@@ -20,7 +20,7 @@ from sqlalchemy import text
 from tests.support.mariadb import MariaDb
 
 from benchmarks.files import StoredShard, folder
-from benchmarks.measure import Figure, median_seconds, named, timed
+from benchmarks.measure import Figure, named, timed
 from benchmarks.population import born
 from benchmarks.servers import DATABASE, database, list_products
 from threet.adapters.clock import SystemClock
@@ -32,7 +32,7 @@ from threet_providence.publisher import Publisher, PublisherRules
 
 RUNS, SYMBOLS = 10_000, 200
 FEW_SYMBOLS = 2  # 1 % of the runs
-ROUNDS = 11
+ROUNDS = 15
 
 
 def publish_full_vs_load_data() -> Figure:
@@ -46,24 +46,17 @@ def publish_1pct_vs_load_data() -> Figure:
 
 
 def _figure(name: str, symbols: int, goal: float) -> Figure:
-    with folder() as root, database() as (server, engine):
-        with _publishing(root, engine) as publication:
-            ours = _median_of(lambda: publication.change(symbols), publication.publish)
-            shown = _newest(engine)
-        reference = _load_data(root, server)
+    with folder() as root, database() as (server, engine), _publishing(root, engine) as publication, _loading(root, server) as load:
+        ours: list[float] = []
+        reference: list[float] = []
+        for _ in range(ROUNDS + 1):  # by turns, so that both meet the same machine
+            reference.append(timed(load))
+            publication.change(symbols)
+            ours.append(timed(publication.publish))
+        shown = _newest(engine)
     note = f"{shown} of {RUNS} rows: read from the strategy loop, compared, written, committed with the heartbeat; "
     note += f"against LOAD DATA LOCAL INFILE REPLACE of {RUNS} rows from a file that is there already, and its commit"
-    return Figure(name, ours * 1e3, reference * 1e3, "ms", goal, note=note)
-
-
-def _median_of(before: Callable[[], None], work: Callable[[], None]) -> float:
-    """``before`` is not counted."""
-    seconds: list[float] = []
-    for number in range(ROUNDS + 1):
-        before()
-        took = timed(work)
-        seconds += [took] if number else []
-    return statistics.median(seconds)
+    return Figure(name, statistics.median(ours[1:]) * 1e3, statistics.median(reference[1:]) * 1e3, "ms", goal, note=note)
 
 
 class Publication:
@@ -130,7 +123,8 @@ def _newest(engine: Database) -> int:
         return int(found.scalar_one())
 
 
-def _load_data(root: Path, server: MariaDb) -> float:
+@contextmanager
+def _loading(root: Path, server: MariaDb) -> Iterator[Callable[[], None]]:
     """Two files with other results take turns, so that each loading changes every row."""
     connection = pymysql.connect(host="127.0.0.1", port=server.port, user="root", database=DATABASE, charset="utf8mb4", local_infile=True)
     with connection, connection.cursor() as cursor:
@@ -138,13 +132,14 @@ def _load_data(root: Path, server: MariaDb) -> float:
         for number, file in enumerate(files):
             cursor.execute(f"SELECT {', '.join(_COLUMNS)} FROM runs")  # the names are the table's own
             file.write_text("".join(_line(row, number) for row in cursor.fetchall()))
+        connection.commit()
         turns = cycle(files)
 
         def load() -> None:
             cursor.execute(f"LOAD DATA LOCAL INFILE '{next(turns)}' REPLACE INTO TABLE runs ({', '.join(_COLUMNS)})")
             connection.commit()
 
-        return median_seconds(load, rounds=ROUNDS)
+        yield load
 
 
 _COLUMNS = tuple(column.name for column in runs_table.columns)
@@ -153,7 +148,7 @@ _COLUMNS = tuple(column.name for column in runs_table.columns)
 def _line(row: tuple[Any, ...], number: int) -> str:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["live_pnl"] += number
-    values["updated_at"] += timedelta(seconds=number)
+    values["updated_at"] -= timedelta(seconds=number + 1)
     return "\t".join("\\N" if value is None else str(value) for value in values.values()) + "\n"
 
 

@@ -1,14 +1,13 @@
-"""The statement that shows changed runs on MariaDB: thousands of rows in one text, put together as fast as the server reads it.
+"""The statements that show changed runs on MariaDB: thousands of rows in one text, put together as fast as the server reads it.
 
-What a run is born with never changes, so that its part of the text is made once and kept while the run is active.
+What a run is born with never changes: it is sent when the run is shown first, and its text kept while the run is active.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any
 
 from threet.adapters.sql.tables import runs
@@ -16,62 +15,72 @@ from threet.adapters.sql.types import canonical_json
 from threet.adapters.sql.votes import ACTIVE
 from threet.application.facts import RunRow
 
-_BORN_WITH = ("id", "shard", "strategy", "symbol", "parameters", "start_balance", "started_at")
-_CHANGING = ("position_direction", "live_pnl", "closed_trades", "votes", "status", "exit_reason", "ended_at", "updated_at")
-_COLUMNS = (*_BORN_WITH, *_CHANGING)
-_MOST_BYTES = 4_000_000
-"""Of one statement; the server's own default takes four times as much."""
 REASON_LETTERS = 255
-
+_BORN_WITH = ("id", "shard", "strategy", "symbol", "parameters", "start_balance", "started_at")
+_NUMBERS = ("position_direction", "live_pnl", "closed_trades", "votes")
+_COLUMNS = (*_BORN_WITH, *_NUMBERS, "status", "exit_reason", "ended_at", "updated_at")
 
 Literals = Callable[[Sequence[Any]], str]
 """Writes values as the server of this connection reads them: quoted, escaped, with commas between."""
 
 
 class RunStatements:
-    """Remembers the texts of active runs from one publication to the next."""
+    """Remembers which active runs it was asked to show, and the text of what each was born with."""
 
     def __init__(self) -> None:
-        self._born_with: dict[str, tuple[tuple[object, ...], str]] = {}
+        self._shown: dict[str, tuple[tuple[object, ...], str]] = {}
 
-    def upserts(self, changed: Sequence[RunRow], updated_at: datetime, literals: Literals) -> Iterator[str]:
-        """One statement, more only where it would be longer than a server takes. Raises ValueError for a result that is no number."""
-        replaced = ", ".join(f"{name} = VALUES({name})" for name in _COLUMNS if name != "id")
-        head, tail = f"INSERT INTO {runs.name} ({', '.join(_COLUMNS)}) VALUES ", f" ON DUPLICATE KEY UPDATE {replaced}"
+    def shown_before(self, row: RunRow) -> bool:
+        """Active, and the same run as last time: a few numbers of its row may be all that differs, if its row is there."""
+        known = self._shown.get(row.id)
+        return known is not None and known[0] == _born_with(row) and row.status == ACTIVE
+
+    def update(self, rows: Iterable[RunRow], updated_at: datetime, literals: Literals) -> str:
+        """For rows ``shown_before``. It finds fewer rows than it was given where the table lost some. Raises ValueError, as ``upsert``."""
+        values = ",".join([f"('{row.id}',{_numbers(row)})" for row in rows])
+        told = f"WITH told (id, {', '.join(_NUMBERS)}) AS (VALUES {values}) SELECT * FROM told"
+        changes = ", ".join(f"shown.{name} = told.{name}" for name in _NUMBERS)
+        return f"UPDATE {runs.name} shown JOIN ({told}) told USING (id) SET {changes}, shown.updated_at = {literals([_utc(updated_at)])}"
+
+    def upsert(self, rows: Iterable[RunRow], updated_at: datetime, literals: Literals) -> str:
+        """Raises ValueError for a result that is no number."""
         stamp = literals([_utc(updated_at)])
-        values: list[str] = []
-        size = 0
-        for row in sorted(changed, key=attrgetter("id")):  # in the order in which the table lies: fewer pages are turned
-            values.append(self._values(row, stamp, literals))
-            size += len(values[-1])
-            if size > _MOST_BYTES:
-                yield f"{head}{','.join(values)}{tail}"
-                values, size = [], 0
-        if values:
-            yield f"{head}{','.join(values)}{tail}"
-
-    def _values(self, row: RunRow, stamp: str, literals: Literals) -> str:
-        if not math.isfinite(row.live_pnl):
-            raise ValueError(f"run {row.id}: expected a finite live_pnl, was {row.live_pnl!r}")
-        numbers = f"{row.position_direction:d},{row.live_pnl!r},{row.closed_trades:d},{row.votes:d}"
-        if row.status == ACTIVE and row.exit_reason is None and row.ended_at is None:
-            return f"({self._prefix(row, literals)},{numbers},'{ACTIVE}',NULL,NULL,{stamp})"
-        self._born_with.pop(row.id, None)
-        reason = None if row.exit_reason is None else row.exit_reason[:REASON_LETTERS]
-        end = literals((row.status, reason, row.ended_at and _utc(row.ended_at)))
-        return f"({_prefix(row, literals)},{numbers},{end},{stamp})"
+        values = ",".join([f"({self._prefix(row, literals)},{_numbers(row)},{_end(row, literals)},{stamp})" for row in rows])
+        replaced = ", ".join(f"{name} = VALUES({name})" for name in _COLUMNS if name != "id")
+        return f"INSERT INTO {runs.name} ({', '.join(_COLUMNS)}) VALUES {values} ON DUPLICATE KEY UPDATE {replaced}"
 
     def _prefix(self, row: RunRow, literals: Literals) -> str:
-        born = (row.shard, row.strategy, row.symbol, row.parameters, row.start_balance, row.started_at)
-        known = self._born_with.get(row.id)
-        if known is None or known[0] != born:
-            known = self._born_with[row.id] = born, _prefix(row, literals)
-        return known[1]
+        born, known = _born_with(row), self._shown.get(row.id)
+        if known is not None and known[0] == born:
+            text = known[1]
+        else:
+            changeless = (row.id, row.shard, row.strategy, row.symbol, canonical_json(dict(row.parameters)), row.start_balance)
+            text = literals((*changeless, _utc(row.started_at)))
+        if row.status != ACTIVE:
+            self._shown.pop(row.id, None)
+        elif row.id.replace("-", "").isalnum() and row.id.isascii():  # as every id of ours: ``update`` needs no quoting
+            self._shown[row.id] = born, text
+        return text
 
 
-def _prefix(row: RunRow, literals: Literals) -> str:
-    parameters, started_at = canonical_json(dict(row.parameters)), _utc(row.started_at)
-    return literals((row.id, row.shard, row.strategy, row.symbol, parameters, row.start_balance, started_at))
+def _born_with(row: RunRow) -> tuple[object, ...]:
+    return row.shard, row.strategy, row.symbol, row.parameters, row.start_balance, row.started_at, row.exit_reason, row.ended_at
+
+
+def _numbers(row: RunRow) -> str:
+    result = row.live_pnl
+    if not math.isfinite(result):
+        raise ValueError(f"run {row.id}: expected a finite live_pnl, was {result!r}")
+    digits = repr(result)
+    # With an exponent it is read as a double; without one as a decimal, which a table of values may round.
+    return f"{row.position_direction:d},{digits if 'e' in digits else digits + 'e0'},{row.closed_trades:d},{row.votes:d}"
+
+
+def _end(row: RunRow, literals: Literals) -> str:
+    if row.status == ACTIVE and row.exit_reason is None and row.ended_at is None:
+        return f"'{ACTIVE}',NULL,NULL"
+    reason = None if row.exit_reason is None else row.exit_reason[:REASON_LETTERS]
+    return literals((row.status, reason, row.ended_at and _utc(row.ended_at)))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select, update
@@ -20,6 +21,10 @@ _IDS_IN_A_STATEMENT = 500  # with room to spare below the 999 variables that an 
 _LOST = "lost: its shard was started again and does not know it"
 
 
+_MOST_UPDATES, _MOST_UPSERTS = 50_000, 10_000
+"""Rows of one statement on MariaDB: some 5 MB, of the 16 MB that a server takes by default."""
+
+
 def _run(row: RunRow, updated_at: datetime) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in RunRow.__dataclass_fields__}
     exit_reason = None if row.exit_reason is None else row.exit_reason[:REASON_LETTERS]
@@ -33,6 +38,7 @@ def _beat(heartbeat: ShardHeartbeat) -> dict[str, Any]:
             "active_runs": told.active_runs,
             "quarantined_runs": told.quarantined_runs,
             "candle_time": told.candle_time.isoformat() if told.candle_time else None,
+            **({"paused": told.paused} if told.paused else {}),
         }
         for symbol, told in heartbeat.by_symbol.items()
     }
@@ -70,8 +76,20 @@ class SqlRunsPublisher:
                 text: str = cursor.mogrify(",".join(["%s"] * len(values)), tuple(values))
                 return text
 
-            for statement in self._statements.upserts(changed, updated_at, literals):
-                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            def execute(statement: str) -> int:
+                return connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).rowcount
+
+            # In the order in which the table lies: fewer pages are turned, and two shards never wait for each other in a circle.
+            ordered = sorted(changed, key=attrgetter("id"))
+            known: list[RunRow] = []
+            new: list[RunRow] = []
+            for row in ordered:
+                (known if self._statements.shown_before(row) else new).append(row)
+            for rows in _parts(known, _MOST_UPDATES):
+                if execute(self._statements.update(rows, updated_at, literals)) != len(rows):
+                    new += rows  # the table lost some of them
+            for rows in _parts(new, _MOST_UPSERTS):
+                execute(self._statements.upsert(rows, updated_at, literals))
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
         """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many.
@@ -91,3 +109,7 @@ class SqlRunsPublisher:
             return len(lost)
 
         return write(self._engine, work)
+
+
+def _parts(rows: Sequence[RunRow], most: int) -> Iterator[Sequence[RunRow]]:
+    return (rows[start : start + most] for start in range(0, len(rows), most))
