@@ -107,7 +107,7 @@ def build_worker_services(settings: Settings, secrets: Secrets, clock: Clock | N
     engine = make_engine(settings, secrets)
     check_schema(engine)
     publisher = RedisPublisher(make_redis(settings, secrets), settings.redis)
-    venue = Venue(settings, clock)
+    venue = Venue(settings, clock, role=CELERY_WORKER)
     market = CcxtMarketData(settings, clock, venue)
     products = SqlProducts(engine)
     store = SqlCycleStore(engine)

@@ -70,7 +70,8 @@ async def serve(settings: Settings, signer: Signer, sequence: SequenceFile, host
     headers = {"User-Agent": f"3t-observer-{signer.name}"}
     async with aiohttp.ClientSession(timeout=timeout, headers=headers, connector=aiohttp.TCPConnector(limit=1)) as session:
         venue = exchange.base_url or VENUES[exchange.mode]
-        reader = Reader(session, venue, signer.account, observers.interval_seconds, observers.sub_accounts_refresh_seconds)
+        refresh = observers.sub_accounts_refresh_seconds, observers.marks_refresh_seconds
+        reader = Reader(session, venue, signer.account, observers.interval_seconds, *refresh)
         runner = web.AppRunner(make_app(reader, signer, sequence, observers.answer_timeout_seconds), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, host, port, shutdown_timeout=observers.answer_timeout_seconds)

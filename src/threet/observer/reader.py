@@ -6,7 +6,9 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -22,11 +24,19 @@ log = logging.getLogger(__name__)
 class Reader:
     """Reads ``account`` at ``base_url``. Not for use by more than one event loop.
 
-    The list of sub-accounts weighs ten times what an account does: it is read again after ``refresh_seconds``; they are read each time.
+    The list of sub-accounts and the mark prices weigh ten times what an account does: they are read again after ``refresh_seconds`` and
+    ``marks_seconds``; the accounts are read each time. Who asks while the venue gives none has no other try begun before
+    the interval is over: that is this process's share of the venue's patience.
     """
 
     def __init__(
-        self, session: aiohttp.ClientSession, base_url: str, account: str, interval_seconds: float, refresh_seconds: float
+        self,
+        session: aiohttp.ClientSession,
+        base_url: str,
+        account: str,
+        interval_seconds: float,
+        refresh_seconds: float,
+        marks_seconds: float,
     ) -> None:
         self._session = session
         self._url = base_url.rstrip("/") + "/info"
@@ -38,6 +48,10 @@ class Reader:
         self._sub_accounts: tuple[str, ...] | None = None
         self._refresh = refresh_seconds
         self._listed_at = float("-inf")
+        self._marks: Mapping[str, Decimal] = {}
+        self._marks_refresh = marks_seconds
+        self._marks_at = float("-inf")
+        self._begun_at = float("-inf")
         self.last_error: str | None = None
 
     @property
@@ -50,6 +64,8 @@ class Reader:
         async with self._turn:
             latest = self._latest
             if latest is None or time.monotonic() - self._latest_at > self._interval:
+                if self.last_error is not None and time.monotonic() - self._begun_at < self._interval:
+                    raise Unreadable(self.last_error)
                 latest = await self._renew()
             return latest
 
@@ -65,7 +81,7 @@ class Reader:
             await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - started)))
 
     async def _renew(self) -> Reading:
-        started = time.monotonic()
+        started = self._begun_at = time.monotonic()
         try:
             reading = await self._read()
         except Unreadable as error:
@@ -80,12 +96,14 @@ class Reader:
         return reading
 
     async def _read(self) -> Reading:
-        observed_at = datetime.now(UTC)
+        observed_at, observed_monotonic = datetime.now(UTC), time.monotonic()
         own = account_view(await self._info({"type": "clearinghouseState", "user": self._account}))
         complete, others = await self._sub_views()
-        marks = mark_prices(await self._info({"type": "metaAndAssetCtxs"}))
+        if observed_monotonic - self._marks_at >= self._marks_refresh:
+            self._marks = mark_prices(await self._info({"type": "metaAndAssetCtxs"}))
+            self._marks_at = observed_monotonic
         oldest = min(view.exchange_time for view in [own, *others])
-        return Reading(observed_at, oldest, complete, summed([own, *others]), own.account_value, marks)
+        return Reading(observed_at, oldest, complete, summed([own, *others]), own.account_value, self._marks)
 
     async def _sub_views(self) -> tuple[bool, list[AccountView]]:
         """Whether every sub-account could be read, and what they hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, urlsplit
@@ -26,11 +27,22 @@ from threet.settings.kinds import (
     Usd,
 )
 
+VENUE_WEIGHT_PER_MINUTE = 1200
+"""What Hyperliquid grants one internet address."""
+
 
 class Section(BaseModel):
     """A frozen mapping with exactly these keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=False)
+
+
+class RequestShares(Section):
+    """Of each process: percentages of ``requests_per_minute``."""
+
+    celery_worker: Percent
+    celery_worker_reconcile: Percent
+    observer: Percent
 
 
 class ExchangeSettings(Section):
@@ -39,11 +51,18 @@ class ExchangeSettings(Section):
     base_url: HttpUrl | None
     request_timeout_seconds: Seconds
     requests_per_minute: Count
+    request_shares_percent: RequestShares
     requests_burst_seconds: Seconds
     signer_reserve_percent: Percent
     rules_refresh_seconds: Seconds
     max_clock_skew_seconds: Seconds
     max_failures_per_round: Count
+
+    def share_per_minute(self, role: str) -> float:
+        """The weight that the process of ``role`` may ask in a minute. A real venue grants what it does, whatever stands here."""
+        granted = self.requests_per_minute if self.mode == "simulator" else min(self.requests_per_minute, VENUE_WEIGHT_PER_MINUTE)
+        share: Decimal = getattr(self.request_shares_percent, role)
+        return granted * float(share) / 100
 
 
 class _Server(Section):
@@ -118,6 +137,7 @@ class ObserversSettings(Section):
     interval_seconds: Seconds
     request_timeout_seconds: Seconds
     answer_timeout_seconds: Seconds
+    marks_refresh_seconds: Seconds
     sub_accounts_refresh_seconds: Seconds
     nodes: tuple[ObserverNodeSettings, ...]
 

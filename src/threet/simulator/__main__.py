@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from threet.settings import SettingsError, load_secrets, load_settings
+from threet.simulator.account_views import FREE_ACTIONS
 from threet.simulator.book import BASIS_POINT
 from threet.simulator.control import address_of, usd_of
 from threet.simulator.journal import StateFolderError
@@ -117,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=_moment, help="market time of the first start, ISO 8601")
     parser.add_argument("--seed", type=int, help="of the seeded market")
     parser.add_argument("--history-bars", type=int, dest="history_bars", help="candles served from before the start")
+    parser.add_argument("--weight-per-minute", type=int, dest="weight_per_minute", help="request weight that one internet address may ask")
+    parser.add_argument("--free-actions", type=int, dest="free_actions", help="signed actions of an account that has traded nothing")
     parser.add_argument("--account", action="append", default=[], metavar="ADDRESS[=USD]", help="made and funded where it does not exist")
     parser.add_argument("--agent", action="append", default=[], metavar="MASTER=AGENT", help="an agent wallet of an account")
     return parser
@@ -132,6 +135,8 @@ def _options(flags: argparse.Namespace) -> SimulatorOptions:
         "start": flags.start,
         "seed": flags.seed,
         "history_bars": flags.history_bars,
+        "weight_per_minute": flags.weight_per_minute,
+        "free_actions": flags.free_actions,
     }
     values |= {name: value for name, value in given.items() if value is not None}
     accounts, agents = _from_secrets(flags) if flags.secrets else ([], [])
@@ -145,9 +150,12 @@ def _options(flags: argparse.Namespace) -> SimulatorOptions:
 
 def _from_config(path: Path) -> tuple[dict[str, Any], Decimal]:
     """The simulator section as options, and the deposit of an account that names none. Raises SettingsError."""
-    section = load_settings(path).simulator
+    settings = load_settings(path)
+    section = settings.simulator
     values = {
         "seed": section.seed,
+        "weight_per_minute": settings.exchange.requests_per_minute,
+        "free_actions": FREE_ACTIONS,
         "speed": float(section.speed),
         "candles_folder": (path.parent / section.candles) if section.candles is not None else None,
         "history_bars": section.history_bars,

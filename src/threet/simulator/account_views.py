@@ -161,7 +161,7 @@ def fees(exchange: Exchange, user: str) -> dict[str, Any]:
 
 
 def rate_limit(exchange: Exchange, user: str) -> dict[str, Any]:
-    """Actions used and allowed: 10,000 and one per dollar traded. The simulator counts and does not enforce."""
+    """Actions used and allowed: 10,000 and one per dollar traded (limits.py enforces them where it is asked to)."""
     account = exchange.state.accounts.get(user) or Account(user)
     volume = account.totals["volume"]
     return {

@@ -13,6 +13,7 @@ from aiohttp import web
 from threet.simulator.coins import spec_for
 from threet.simulator.faults import Faults
 from threet.simulator.ledger import MAX_ROWS, ledger
+from threet.simulator.limits import RequestLimits
 from threet.simulator.venue import Venue
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -21,10 +22,11 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 class Control:
     """Handlers over one venue. A wrong request is answered with 400 and {"error": what was found, what is expected}."""
 
-    def __init__(self, venue: Venue, faults: Faults) -> None:
+    def __init__(self, venue: Venue, faults: Faults, limits: RequestLimits) -> None:
         self._venue = venue
         self._exchange = venue.exchange
         self._faults = faults
+        self._limits = limits
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -32,6 +34,7 @@ class Control:
             web.get("/sim/ledger", self._reading(self._ledger)),
             web.get("/sim/market", self._reading(lambda request: self._market())),
             web.get("/sim/faults", self._reading(lambda request: {"faults": self._faults.describe()})),
+            web.get("/sim/limits", self._reading(lambda request: self._limits.describe())),
             web.post("/sim/accounts", self._changing(self._add_account)),
             web.post("/sim/agents", self._changing(self._add_agent)),
             web.post("/sim/transfer", self._changing(self._transfer)),

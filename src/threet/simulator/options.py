@@ -30,6 +30,8 @@ class SimulatorOptions:
     half_spread_bps: Decimal = Decimal("0.5")
     level_step_bps: Decimal = Decimal("0.5")
     refill_seconds: float = 2.0
+    weight_per_minute: int | None = None  # what one internet address may ask; None: any
+    free_actions: int | None = None  # of an account that has traded nothing; None: any
     accounts: tuple[tuple[str, Decimal], ...] = ()  # (address, USD), made where they are not in the state
     agents: tuple[tuple[str, str], ...] = ()  # (master, agent)
 

@@ -155,12 +155,12 @@ def test_a_dropped_connection_is_read_again(desk: Desk) -> None:
 
 
 def test_our_own_limit_is_busy_and_leaves_the_signer_its_share(tmp_path: Path, desk: Desk) -> None:
-    settings = venue_settings(tmp_path / "limited", desk.simulator.url, requests_per_minute=360)
+    settings = venue_settings(tmp_path / "limited", desk.simulator.url, requests_per_minute=2250)
     venue = Venue(settings, _Clock())
     market = CcxtMarketData(settings, _Clock(), venue)
     market.prices([BTC])
     market.prices([BTC])
-    with pytest.raises(VenueBusy, match="requests_per_minute") as refused:
+    with pytest.raises(VenueBusy, match="request_shares_percent") as refused:
         market.prices([BTC])
     assert 0 < refused.value.retry_after_seconds < 60
     venue.connection._take("info", 1, "order", urgent=True)

@@ -15,20 +15,21 @@ from threet.domain.errors import VenueBusy, VenueError
 from threet.settings import Settings
 
 EXCHANGE_WEIGHT = 1
+_BY_TWENTY = frozenset({"userFillsByTime", "userNonFundingLedgerUpdates"})
+"""Lists of which each twenty entries weigh one more."""
 
 
 class Connection:
-    """Sends requests of both kinds. Build one per process and hand it to all adapters: the limit is the process's."""
+    """Sends requests of both kinds. Build one per process and hand it to all adapters: the limit is the share of its ``role``."""
 
-    def __init__(self, settings: Settings, clock: Clock, user_agent: str = "3t-venue") -> None:
+    def __init__(self, settings: Settings, clock: Clock, user_agent: str, role: str) -> None:
         exchange = settings.exchange
+        share = exchange.share_per_minute(role)
         self.settings = settings
         self.clock = clock
         self.client = make_client(settings, user_agent)
         self._pauses = {"info": float("-inf"), "exchange": float("-inf")}
-        self._limiter = Limiter(
-            clock, exchange.requests_per_minute, float(exchange.signer_reserve_percent), exchange.requests_burst_seconds
-        )
+        self._limiter = Limiter(clock, share, float(exchange.signer_reserve_percent), exchange.requests_burst_seconds)
 
     def info(self, request: dict[str, Any], weight: float) -> Any:
         """The answer to a reading request. Raises VenueError; asks once more where a kept connection turned out to be closed."""
@@ -40,6 +41,8 @@ class Connection:
             raise self._remembered(reading_error(error, what), "info", "exchange") from error
         if answer is None:
             raise garbled(what, "an answer", "null")
+        if what in _BY_TWENTY and isinstance(answer, list):
+            self._limiter.charge(len(answer) / 20)
         if isinstance(answer, dict) and "error" in answer:
             raise self._remembered(text_error(str(answer["error"]), what), "info")
         return answer
@@ -77,7 +80,7 @@ class Connection:
             raise VenueBusy(f"{what}: not sent, the venue had too many requests and is left alone for {seconds:.1f} s more", seconds)
         seconds = self._limiter.take(weight, urgent=urgent)
         if seconds > 0:
-            raise VenueBusy(f"{what}: not sent, our own limit (exchange.requests_per_minute) is used up for {seconds:.1f} s", seconds)
+            raise VenueBusy(f"{what}: not sent, our own limit (exchange.request_shares_percent) is used up for {seconds:.1f} s", seconds)
 
     def _read(self, request: dict[str, Any], weight: float) -> Any:
         try:

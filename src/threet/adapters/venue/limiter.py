@@ -39,3 +39,8 @@ class Limiter:
                 return missing / self._per_second
             self._level -= weight
             return 0.0
+
+    def charge(self, weight: float) -> None:
+        """Takes what an answer turned out to weigh besides; the bucket may go into debt."""
+        with self._lock:
+            self._level -= weight

@@ -39,7 +39,7 @@ _SHORT_SHOW: Mapping[str, Mapping[str, Any]] = {
         "max_canary_age_seconds": 15,
         "max_decision_age_seconds": 17,
     },
-    "observers": {"interval_seconds": 1, "request_timeout_seconds": 3},
+    "observers": {"interval_seconds": 1, "marks_refresh_seconds": 1, "request_timeout_seconds": 3},
     "simulator": {"speed": 60},
     "providence": {
         "saved_runs": "saved_runs",
