@@ -52,6 +52,7 @@ class Resolver:
                 average_price=paid / filled if filled and filled == word.executed_contracts else None,
                 text=f"{word.who} says at {now.isoformat(timespec='seconds')}: {_told(word)}, because {word.why}; before: {order.text}",
                 settled_at=now,
+                by_person=True,
             )
         except AlreadySettled as settled:
             raise NotResolved(f"{settled}; nothing is left to say") from None

@@ -48,6 +48,12 @@ class OrderRecord:
     average_price: Decimal | None = None
     text: str = ""
     settled_at: datetime | None = None
+    trigger_price: Decimal | None = None
+
+    @property
+    def is_stop(self) -> bool:
+        """It rests at the venue until the mark is there, instead of being done at once."""
+        return self.trigger_price is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +183,10 @@ class CycleStore(Protocol):
         average_price: Decimal | None,
         text: str,
         settled_at: datetime | None,
+        by_person: bool = False,
     ) -> None:
-        """A final state is never left again: raises AlreadySettled on such a transition."""
+        """Looks at the state and changes it in one transaction: raises AlreadySettled where a final one would be left, ForbiddenStep
+        for any other step that domain/order_life.py does not allow. Nothing is changed then."""
         ...
 
     def save_fills(self, fills: Sequence[Fill], observed_at: datetime) -> list[Fill]:

@@ -13,6 +13,7 @@ from tests.integration.sql.facts import BTC, ETH, NOON, order, seconds
 from threet.adapters.sql import SqlCycleStore
 from threet.adapters.sql.tables import leases
 from threet.application.store import AlreadySettled, IntentFacts, IntentRefused, Lease
+from threet.domain.order_life import STEPS, ForbiddenStep
 from threet.domain.values import OrderState, Side, Symbol
 
 FINAL = [state for state in OrderState if state.is_final]
@@ -29,7 +30,15 @@ def agree(_: IntentFacts) -> None:
     """A check that has no objection."""
 
 
-def outcome(store: SqlCycleStore, number: int, state: OrderState, *, settled_at: datetime | None = None, filled: str = "0") -> None:
+def outcome(
+    store: SqlCycleStore,
+    number: int,
+    state: OrderState,
+    *,
+    settled_at: datetime | None = None,
+    filled: str = "0",
+    by_person: bool = False,
+) -> None:
     store.record_outcome(
         order(number).client_order_id,
         state,
@@ -38,6 +47,7 @@ def outcome(store: SqlCycleStore, number: int, state: OrderState, *, settled_at:
         average_price=None,
         text="told so",
         settled_at=settled_at,
+        by_person=by_person,
     )
 
 
@@ -145,7 +155,7 @@ def test_an_outcome_is_kept(store: SqlCycleStore, lease: Lease) -> None:
     assert store.unsettled_orders() == []
 
 
-@pytest.mark.parametrize("state", [state for state in OrderState if not state.is_final])
+@pytest.mark.parametrize("state", [OrderState.ACCEPTED, OrderState.UNKNOWN])
 def test_what_is_not_final_stays_unsettled(store: SqlCycleStore, lease: Lease, state: OrderState) -> None:
     store.commit_intent(order(), lease, agree)
     outcome(store, 1, state)
@@ -171,11 +181,27 @@ def test_the_same_final_state_may_be_recorded_again(store: SqlCycleStore, lease:
     assert store.orders(1)[0].filled_contracts == Decimal("0.1")
 
 
-def test_an_accepted_order_is_no_intent_again(store: SqlCycleStore, lease: Lease) -> None:
+FORBIDDEN = [(old, new) for old in STEPS for new in OrderState if new not in STEPS[old]]
+
+
+@pytest.mark.parametrize(("old", "new"), FORBIDDEN)
+def test_a_forbidden_step_changes_nothing(store: SqlCycleStore, lease: Lease, old: OrderState, new: OrderState) -> None:
+    store.commit_intent(order(), lease, agree)
+    if old is not OrderState.INTENT:
+        outcome(store, 1, old, settled_at=NOON if old.is_final else None, filled="0.1")
+    before = store.orders(1)
+    with pytest.raises((AlreadySettled, ForbiddenStep), match=f"{old}, it cannot become {new}"):
+        outcome(store, 1, new, settled_at=NOON + seconds(1), filled="0.2")
+    assert store.orders(1) == before
+
+
+def test_only_a_person_ends_an_accepted_order_as_not_executed(store: SqlCycleStore, lease: Lease) -> None:
     store.commit_intent(order(), lease, agree)
     outcome(store, 1, OrderState.ACCEPTED)
-    with pytest.raises(ValueError, match="intent again"):
-        outcome(store, 1, OrderState.INTENT)
+    with pytest.raises(ForbiddenStep):
+        outcome(store, 1, OrderState.NOT_EXECUTED, settled_at=NOON)
+    outcome(store, 1, OrderState.NOT_EXECUTED, settled_at=NOON, by_person=True)
+    assert store.orders(1)[0].state is OrderState.NOT_EXECUTED
 
 
 def test_the_outcome_of_no_order_is_an_error(store: SqlCycleStore) -> None:

@@ -16,6 +16,7 @@ from threet.adapters.sql.state import read_control
 from threet.adapters.sql.tables import orders
 from threet.adapters.sql.transactions import read, write
 from threet.application.store import AlreadySettled, IntentFacts, IntentRefused, Lease, OrderRecord
+from threet.domain.order_life import ForbiddenStep, ensure_step
 from threet.domain.values import OrderState, Side, Symbol
 
 _OPEN_STATES = [state.value for state in OrderState if not state.is_final]
@@ -88,8 +89,9 @@ class OrderRows:
         average_price: Decimal | None,
         text: str,
         settled_at: datetime | None,
+        by_person: bool = False,
     ) -> None:
-        """Raises LookupError for an order that is not there, AlreadySettled for one that ended otherwise, ValueError for a step back."""
+        """Raises LookupError for an order that is not there, AlreadySettled for one that ended otherwise, else ForbiddenStep."""
         outcome = {
             "state": state.value,
             "exchange_order_id": exchange_order_id,
@@ -104,7 +106,7 @@ class OrderRows:
             row = connection.execute(select(orders.c.state).where(mine).with_for_update()).one_or_none()
             if row is None:
                 raise LookupError(f"no order has the client order id {client_order_id}")
-            _ensure_step(client_order_id, OrderState(row.state), state)
+            _ensure_step(client_order_id, OrderState(row.state), state, by_person)
             connection.execute(update(orders).where(mine).values(**outcome))
 
         write(self._engine, work)
@@ -123,8 +125,9 @@ def _ensure_not_halted(connection: Connection, order: OrderRecord) -> None:
         raise IntentRefused(f"halted: {control.halt_reason}")
 
 
-def _ensure_step(client_order_id: str, old: OrderState, new: OrderState) -> None:
-    if old.is_final and new is not old:
-        raise AlreadySettled(f"order {client_order_id} ended as {old}, it cannot become {new}")
-    if new is OrderState.INTENT and old is not OrderState.INTENT:
-        raise ValueError(f"order {client_order_id} is {old}, it cannot become an intent again")
+def _ensure_step(client_order_id: str, old: OrderState, new: OrderState, by_person: bool) -> None:
+    try:
+        ensure_step(old, new, by_person=by_person)
+    except ForbiddenStep as forbidden:
+        refused = AlreadySettled if old.is_final else ForbiddenStep
+        raise refused(f"order {client_order_id} {forbidden}") from None
