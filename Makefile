@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-faults proof test-compose check fix deps lock bench clean venv
-.PHONY: install restart logs status halt resume migrate backup restore
+.PHONY: install restart logs status halt resume flatten migrate backup restore
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
@@ -33,6 +33,9 @@ status: ## what the platform in containers does and why (ARGS=--json)
 
 halt: ## from now on nothing is sent that could add risk (REASON="...")
 	@scripts/stack/command.sh halt $(if $(REASON),-- "$$REASON")
+
+flatten: ## close everything through the cycle and stay closed (REASON="..."); EMERGENCY=1: at once, by the key and the exchange alone
+	@scripts/stack/$(if $(EMERGENCY),emergency.sh,command.sh flatten) $(if $(REASON),-- "$$REASON")
 
 resume: ## trade again after a halt
 	@scripts/stack/command.sh resume

@@ -76,6 +76,8 @@ def test_it_closes_everything_and_the_next_cycle_has_its_orders(holding, tmp_pat
     holding.cycle()
     assert all(state.lock_reason is None for state in holding.store.symbol_states().values())
     assert holding.held(BTC) > 0 > holding.held(ETH)  # the votes still stand
+    nonces = [action["nonce"] for action in holding.simulator.actions()]
+    assert nonces == sorted(set(nonces))  # of the signer, of the emergency beside it, and of the signer again
 
 
 @pytest.mark.faults
