@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import zlib
@@ -60,14 +61,23 @@ def read_plain(path: Path) -> bytes:
         raise gzip.BadGzipFile(str(error)) from error
 
 
+def is_full(error: OSError) -> bool:
+    """Whether the disk, or its owner's share of it, has no room: what was to be written can be written later."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Temporary file, fsync, rename. The folder is synced by the caller, once for all files of a round."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a full disk needs the room
+        raise
 
 
 def sync_folder(folder: Path) -> None:
@@ -77,3 +87,14 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def cut_file(path: Path, good_bytes: int, quarantine: Path) -> int:
+    """Cuts what follows the first ``good_bytes`` and keeps it in ``quarantine``; returns how many bytes."""
+    rest = path.read_bytes()[good_bytes:]
+    write_whole(quarantine / f"{path.name}.cut-at-{good_bytes}", rest)
+    sync_folder(quarantine)
+    with open(path, "r+b") as file:
+        file.truncate(good_bytes)
+        os.fsync(file.fileno())
+    return len(rest)

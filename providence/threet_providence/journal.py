@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from threet_providence.codec import NewerFormat, RecordError, decode, encode
-from threet_providence.files import sync_folder, write_whole
+from threet_providence.files import cut_file, is_full, sync_folder, write_whole
 from threet_providence.steps import BaseRecord, TickRecord
 
 _FRAME = struct.Struct("<4sII")
@@ -168,9 +168,17 @@ class Journal:
     def append(self, record: TickRecord) -> None:
         if self._file is None:
             raise JournalError("expected a segment to be begun before a record is appended")
-        data = frame(record)
-        if self._file.write(data) != len(data):
-            raise OSError(f"{self._file.name}: the disk took a part of a record only")
+        data, end = frame(record), self._file.seek(0, os.SEEK_END)
+        try:
+            written = self._file.write(data)
+            if written != len(data):
+                self._file.write(data[written:])  # says why it did not take it all
+                os.ftruncate(self._file.fileno(), end)
+                raise OSError(f"{self._file.name}: the disk took a part of a record only")
+        except OSError as error:
+            if is_full(error):
+                os.ftruncate(self._file.fileno(), end)  # as before, so that it can be tried again
+            raise
         os.fdatasync(self._file.fileno())
 
     def close(self) -> None:
@@ -181,11 +189,4 @@ class Journal:
 
 def cut(segment: Segment, quarantine: Path) -> int:
     """Cuts what follows the last good record and keeps it in ``quarantine``; returns how many bytes."""
-    data = segment.path.read_bytes()
-    rest = data[segment.good_bytes :]
-    write_whole(quarantine / f"{segment.path.name}.cut-at-{segment.good_bytes}", rest)
-    sync_folder(quarantine)
-    with open(segment.path, "r+b") as file:
-        file.truncate(segment.good_bytes)
-        os.fsync(file.fileno())
-    return len(rest)
+    return cut_file(segment.path, segment.good_bytes, quarantine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,11 +11,13 @@ from pathlib import Path
 from threet.engine.engine import Engine
 from threet.engine.population import shard_of
 from threet.engine.runs import ACTIVE, ENDED, RunImage
-from threet_providence import snapshots
-from threet_providence.files import Folders, archive_name, run_name
+from threet.engine.voms import Voms
+from threet_providence import snapshots, tails
+from threet_providence.files import Folders, archive_name, cut_file, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
 from threet_providence.quarantine import Quarantined, keep_segment, put_aside
 from threet_providence.replay import Replay, ReplayedRun
+from threet_providence.tails import tail_of
 
 
 @dataclass(slots=True)
@@ -98,17 +101,27 @@ class Resume:
                 continue
             if self._is_finished(run_id) and self._is_sound_end(run_id):
                 path.unlink()  # its final file is in ending/ or ended/: the kill came between the two
+                tail_of(path).unlink(missing_ok=True)
                 continue
             try:
                 image, voms = snapshots.load(path)
                 if image.spec.id != run_id:
                     raise snapshots.SnapshotError(f"expected run {run_id}, found {image.spec.id}")
-                runs[run_id] = ReplayedRun.resumed(image, voms)
+                runs[run_id] = ReplayedRun.resumed(self._followed(path, image, voms), voms)
             except snapshots.NewerFormat as error:
                 raise JournalError(f"{path}: {error}. Nothing was changed") from error
             except (snapshots.SnapshotError, OSError) as error:
                 self._quarantine(run_id, str(error), path)
         return runs
+
+    def _followed(self, path: Path, image: RunImage, voms: Voms) -> RunImage:
+        """What a kill left of half a record is kept apart, as the journal's: what stood there is read from the journal."""
+        followed = tails.follow(path, image, voms)
+        if followed.damage is not None:
+            tail = tail_of(path)
+            cut_bytes = cut_file(tail, followed.good_bytes, self._folders.quarantine)
+            self._found.notes.append(f"{tail.name}: {followed.damage}; cut {cut_bytes} bytes, kept in {self._folders.quarantine.name}/")
+        return followed.image
 
     def _is_sound_end(self, run_id: str) -> bool:
         """Puts final files aside that are damaged: the run's own file and the journal lead to its end again."""
@@ -211,5 +224,8 @@ class Resume:
         symbol, strategy = self._known.get(run_id) or snapshots.named_in(file)
         found = Quarantined(run_id, symbol, strategy, reason)
         put_aside(self._folders.quarantine, found, file, self._now())
+        tail = tail_of(self._folders.run(run_id))
+        if tail.exists():
+            os.replace(tail, self._folders.quarantine / tail.name)
         self._settled.add(run_id)
         self._found.quarantined.append(found)

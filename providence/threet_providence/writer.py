@@ -7,10 +7,12 @@ from concurrent.futures import TimeoutError as AnswerLate
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
 
-from threet_providence.files import Folders, archive_name, compressed, run_name, sync_folder, write_whole
+from threet_providence.files import Folders, archive_name, compressed, is_full, run_name, sync_folder, write_whole
 from threet_providence.journal import base_tick, segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
+from threet_providence.outages import Outage
 from threet_providence.snapshots import to_bytes
+from threet_providence.tails import Tails
 
 log = logging.getLogger("providence.writer")
 
@@ -36,6 +38,8 @@ class SnapshotWriter:
         self._inbox, self._interval, self._stop = inbox, interval_seconds, stop
         self._poll = poll_seconds
         self._to_archive: set[str] = set()
+        self._tails = Tails(folders)
+        self._disk = Outage(log, "room on the disk")
 
     def run(self) -> None:
         while not self._stop.wait(self._interval):
@@ -47,21 +51,42 @@ class SnapshotWriter:
         self._inbox.put(request)
         while True:
             try:
-                self.write(request.answer.result(timeout=self._poll))
-                return
+                work = request.answer.result(timeout=self._poll)
             except AnswerLate:
                 if self._stop.is_set() and not request.answer.done():
                     return
+                continue
+            while not self._written(work):
+                if self._stop.wait(self._interval):
+                    return  # the journal holds everything
+            return
+
+    def _written(self, work: Round) -> bool:
+        """False where the disk is full: all of the round is written again, the older segments stay until then."""
+        try:
+            self.write(work)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._disk.began(str(error))
+            return False
+        self._disk.ended()
+        return True
 
     def write(self, work: Round) -> None:
         for image in work.images:
-            write_whole(self._folders.run(image.spec.id), to_bytes(image))
+            if not self._tails.append(image):
+                content = to_bytes(image)
+                write_whole(self._folders.run(image.spec.id), content)
+                self._tails.begin(image, len(content))
         for image in work.ended:
             write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
         sync_folder(self._folders.ending)
         for image in work.ended:
             self._folders.run(image.spec.id).unlink(missing_ok=True)
+            self._tails.end(image.spec.id)
         sync_folder(self._folders.root)
+        self._tails.drop_superseded()
         self._drop_older_segments(work.tick)
         self.archive()
         log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))

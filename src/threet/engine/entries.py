@@ -40,6 +40,10 @@ class EntryLog:
     def __len__(self) -> int:
         return len(self._sizes)
 
+    def arrays(self, start: int, end: int) -> tuple[array[int], array[int], array[float], array[float]]:
+        """Kinds, times, prices and sizes of the entries from ``start`` to before ``end``."""
+        return self._kinds[start:end], self._times[start:end], self._prices[start:end], self._sizes[start:end]
+
     def rows(self, count: int | None = None) -> Iterator[Entry]:
         end = len(self) if count is None else count
         # Each slice is one operation of the interpreter, so that an append in between cannot tear it.
