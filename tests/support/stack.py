@@ -9,7 +9,7 @@ import secrets as random_secrets
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account import Account
+from tests.support.books import decided, traded, wrong_trades
 from tests.support.redis import free_port
 from tests.support.settings import ROOT
 
@@ -81,6 +82,8 @@ class Stack:
     def __init__(self, folder: Path, name: str, changes: Mapping[str, Mapping[str, Any]] = QUICK) -> None:
         self.folder, self.name = folder / "main", name
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(self.folder)], check=True, timeout=120)
+        self.images: set[str] = set()
+        self.saved_runs = self.folder / "providence" / "saved_runs"
         self.ports = {key: free_port() for key in ("GRAFANA_PORT", "FLOWER_PORT", "PROMETHEUS_PORT")}
         self._write_env()
         self.secrets = _draw_secrets()
@@ -123,14 +126,27 @@ class Stack:
     def make(self, *arguments: str, seconds: float = 300, fails: bool = False) -> str:
         return self.run("make", "--no-print-directory", *arguments, seconds=seconds, fails=fails)
 
-    def install(self, seconds: float = 900, fails: bool = False) -> str:
-        return self.make("install", f"SKIP={SKIPPED}", seconds=seconds, fails=fails)
+    def install(self, *arguments: str, seconds: float = 900, fails: bool = False) -> str:
+        try:
+            return self.make("install", f"SKIP={SKIPPED}", *arguments, seconds=seconds, fails=fails)
+        finally:
+            self.note_images()
+
+    def note_images(self) -> None:
+        """After each build: an image that a later one replaces has no name any more, and is removed at the end all the same."""
+        self.images |= set(self.run("docker", "images", "--quiet", "--no-trunc", f"{self.name}/*").split())
 
     def compose(self, *arguments: str, seconds: float = 180) -> str:
         return self.run("docker", "compose", *arguments, seconds=seconds)
 
+    def containers(self, *filters: str) -> list[str]:
+        """Of this project, also stopped ones, but none that ``run`` made."""
+        labels = (f"project={self.name}", "oneoff=False", *filters)
+        options = [word for label in labels for word in ("--filter", f"label=com.docker.compose.{label}")]
+        return self.run("docker", "ps", "--all", "--quiet", "--no-trunc", *options).split()
+
     def container(self, service: str) -> str:
-        found = self.run("docker", "compose", "ps", "--all", "--quiet", service).split()
+        found = self.containers(f"service={service}")
         assert len(found) == 1, f"{service}: {found}"
         return found[0]
 
@@ -145,6 +161,10 @@ class Stack:
         )
         assert done.returncode == 0, f"{service}: {' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
+
+    def processes(self, service: str) -> list[int]:
+        """Their numbers on the host."""
+        return [int(pid) for pid in self.run("docker", "top", self.container(service), "-eo", "pid").split()[1:]]
 
     # What there is to see
 
@@ -212,6 +232,8 @@ class Stack:
         assert len(sent) == len(set(sent)), "an order was sent twice"
         known = {row[0].lower() for row in self.sql("SELECT client_order_id FROM orders")}
         assert set(sent) <= known, f"sent and not in the database: {set(sent) - known}"
+        fills = self.simulator("/info", {"type": "userFills", "user": self.secrets["exchange"]["walletAddress"]})
+        assert wrong_trades(traded(fills), decided(self.sql)) == []
         wait_for("nothing is unresolved", lambda: not self.unresolved())
         wait_for("the local positions are those of the venue", self._positions_agree, 60)
 
@@ -228,19 +250,24 @@ class Stack:
         children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
         os.kill(int(children[0]) if children else pid, signal.SIGKILL)
 
+    def kill_all(self, *services: str) -> None:
+        """SIGKILL to the first process of each container, all within a moment: what a machine out of memory or power does."""
+        for pid in [int(self.inspect(service)["State"]["Pid"]) for service in services]:
+            os.kill(pid, signal.SIGKILL)
+
     def remove(self) -> None:
         """Containers, networks, volumes and images of this project name, and nothing else."""
         here = f"label=com.docker.compose.project={self.name}"
         self._each(["docker", "ps", "-aq", "--filter", here], ["docker", "rm", "-f", "-v"])
         self._each(["docker", "network", "ls", "-q", "--filter", here], ["docker", "network", "rm"])
         self._each(["docker", "volume", "ls", "-q", "--filter", here], ["docker", "volume", "rm", "-f"])
-        self._each(["docker", "images", "-q", f"{self.name}/*"], ["docker", "rmi", "-f"])
+        self._each(["docker", "images", "-q", "--no-trunc", f"{self.name}/*"], ["docker", "rmi", "-f"], self.images)
 
     @staticmethod
-    def _each(listing: Sequence[str], removal: Sequence[str]) -> None:
-        found = sorted(set(subprocess.run(listing, capture_output=True, text=True, timeout=60).stdout.split()))
+    def _each(listing: Sequence[str], removal: Sequence[str], known: Collection[str] = ()) -> None:
+        found = {*subprocess.run(listing, capture_output=True, text=True, timeout=60).stdout.split(), *known}
         if found:
-            subprocess.run([*removal, *found], capture_output=True, timeout=120)
+            subprocess.run([*removal, *sorted(found)], capture_output=True, timeout=120)
 
 
 def _environment() -> dict[str, str]:

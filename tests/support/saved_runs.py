@@ -1,0 +1,44 @@
+"""What lies under saved_runs of a platform in containers, read without a line of Providence's own."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """``entries``: trades and funding, in their order."""
+
+    live_pnl: float
+    entries: list[Any]
+
+
+def active(saved_runs: Path) -> dict[str, SavedRun]:
+    """By run id, of those that go on."""
+    return dict(_read(saved_runs.glob("run_*.json")))
+
+
+def all_of_them(saved_runs: Path) -> dict[str, SavedRun]:
+    """Also those that have ended. In the order in which a file moves, so that none is missed."""
+    found = active(saved_runs)
+    found |= dict(_read((saved_runs / "ending").glob("run_*.json")))
+    return found | dict(_read((saved_runs / "ended").glob("run_*.json.gz")))
+
+
+def quarantined(saved_runs: Path) -> list[str]:
+    return sorted(path.name for path in (saved_runs / "quarantine").glob("*"))
+
+
+def _read(paths: Iterator[Path]) -> Iterator[tuple[str, SavedRun]]:
+    for path in paths:
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            continue  # it has moved on meanwhile
+        saved = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+        yield saved["run_id"], SavedRun(saved["live_pnl"], saved["voms_state"]["entries"])
