@@ -128,6 +128,7 @@ CREATE TABLE orders (
   side              VARCHAR(4) NOT NULL,
   contracts         DECIMAL(38, 18) NOT NULL,
   limit_price       DECIMAL(38, 18) NOT NULL,
+  trigger_price     DECIMAL(38, 18) NULL,
   reduce_only       BOOLEAN NOT NULL,
   state             VARCHAR(16) NOT NULL,
   expires_at        DATETIME(6) NOT NULL,
@@ -211,6 +212,11 @@ CREATE TABLE symbol_states (
   hold_since       DATETIME(6) NULL,
   dust             BOOLEAN NOT NULL,
   accepted_price   DECIMAL(38, 18) NULL,
+  lock_sources     TEXT NULL,
+  manual_reason    TEXT NULL,
+  manual_by        VARCHAR(255) NULL,
+  manual_until     DATETIME(6) NULL,
+  unlocked         TEXT NULL,
   PRIMARY KEY (symbol)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 

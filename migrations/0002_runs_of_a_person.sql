@@ -20,6 +20,17 @@ CREATE TABLE run_wishes (
 -- NULL until the first price that the observers confirm.
 ALTER TABLE symbol_states ADD COLUMN accepted_price DECIMAL(38, 18) NULL AFTER dust;
 
+-- What each source said when a symbol was locked; a person's own lock, which expires; and who opened one last.
+ALTER TABLE symbol_states
+  ADD COLUMN lock_sources TEXT NULL AFTER accepted_price,
+  ADD COLUMN manual_reason TEXT NULL AFTER lock_sources,
+  ADD COLUMN manual_by VARCHAR(255) NULL AFTER manual_reason,
+  ADD COLUMN manual_until DATETIME(6) NULL AFTER manual_by,
+  ADD COLUMN unlocked TEXT NULL AFTER manual_until;
+
+-- Set for a stop, which rests at the venue until the mark is there.
+ALTER TABLE orders ADD COLUMN trigger_price DECIMAL(38, 18) NULL AFTER limit_price;
+
 -- Orders of the last hour are counted before each new one.
 ALTER TABLE orders ADD KEY orders_created (created_at);
 

@@ -265,6 +265,7 @@ def build_trading_terms(settings: Settings, account: str) -> TradingTerms:
         flatten_on_long_hold=chosen.on_long_hold == "flatten",
         lock_on_external_change=chosen.on_external_change == "lock",
         unlock_after_rounds=chosen.unlock_after_rounds,
+        stop_slippage_bps=chosen.stop_slippage_bps,
         mark_tolerance_percent=chosen.mark_tolerance_percent,
         max_order_usd=limits.max_order_usd,
         max_orders_per_hour=limits.max_orders_per_hour,
@@ -284,6 +285,7 @@ def build_trading_terms(settings: Settings, account: str) -> TradingTerms:
             can_go_long=symbol.can_go_long,
             can_go_short=symbol.can_go_short,
             reduce_only=symbol.reduce_only,
+            stop_loss_percent=symbol.stop_loss_percent,
         )
 
     return TradingTerms(

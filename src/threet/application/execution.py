@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -13,7 +14,11 @@ from threet.application.store import AlreadySettled, CycleStore, IntentFacts, In
 from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps, check_rate
 from threet.domain.decision import Decision, PlannedOrder
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
+from threet.domain.order_life import ForbiddenStep
+from threet.domain.resting import RestingStop
 from threet.domain.values import OrderState, Symbol, Unknown
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +54,7 @@ class Stop(Exception):
 
 
 class Overtaken(Exception):
-    """This worker was stopped for longer than its order could live, and another cycle has settled it. What that one wrote stands."""
+    """This worker was stopped while another cycle learned more of its order, or settled it. What that one wrote stands."""
 
 
 class Executor:
@@ -63,9 +68,9 @@ class Executor:
     def execute(
         self, decision: Decision, lease: Lease, window: Window, leverages: dict[Symbol, int], *, flatten_wanted: bool
     ) -> list[Sent]:
-        """Sends the plan in its order. Database errors leave: an intent whose commit had no answer is not sent."""
+        """Sends the plan in its order, then the stops. Database errors leave: an intent whose commit had no answer is not sent."""
         sent: list[Sent] = []
-        for planned in decision.plan:
+        for planned in [*decision.plan, *decision.stops]:
             try:
                 sent.append(self._one(planned, decision, lease, window, leverages, flatten_wanted))
             except Stop as stop:
@@ -74,7 +79,16 @@ class Executor:
             except Overtaken as settled:
                 sent.append(Sent(planned.client_order_id, planned.correction.symbol, None, f"overtaken: {settled}", overtaken=True))
                 break
+        self._cancel(decision.stale_stops)
         return sent
+
+    def _cancel(self, stale: Sequence[RestingStop]) -> None:
+        """A stop that nobody needs may stay for a cycle: it can only reduce. Settlement sees what became of it."""
+        for stop in stale:
+            try:
+                self._trading.cancel(stop.client_order_id, stop.symbol)
+            except VenueError as error:
+                log.warning("stop %s of %s was not cancelled: %s", stop.client_order_id, stop.symbol, error)
 
     def _one(
         self,
@@ -139,7 +153,7 @@ class Executor:
                 text=text,
                 settled_at=settled_at,
             )
-        except AlreadySettled as settled:
+        except (AlreadySettled, ForbiddenStep) as settled:
             raise Overtaken(f"{settled} ({text})") from settled
 
 
@@ -187,6 +201,7 @@ def _record(planned: PlannedOrder, lease: Lease, expires_at: datetime, created_a
         expires_at=expires_at,
         created_at=created_at,
         reason=planned.reason,
+        trigger_price=planned.trigger_price,
     )
 
 
@@ -199,4 +214,5 @@ def _request(record: OrderRecord) -> OrderRequest:
         limit_price=record.limit_price,
         reduce_only=record.reduce_only,
         expires_at=record.expires_at,
+        trigger_price=record.trigger_price,
     )

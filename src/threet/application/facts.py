@@ -66,7 +66,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class OrderRequest:
-    """What is sent: an IOC limit of ``contracts`` at ``limit_price``, refused by the venue after ``expires_at`` (wall time)."""
+    """What is sent: an IOC limit of ``contracts`` at ``limit_price``, refused by the venue after ``expires_at`` (wall time).
+
+    With ``trigger_price`` it is a stop: it rests, and becomes that order where the mark reaches the trigger.
+    """
 
     client_order_id: str
     symbol: Symbol
@@ -75,6 +78,7 @@ class OrderRequest:
     limit_price: Decimal
     reduce_only: bool
     expires_at: datetime
+    trigger_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +168,7 @@ class SymbolRuns:
     active_runs: int
     quarantined_runs: int
     candle_time: datetime | None
+    paused: str | None = None  # why its runs decide nothing now
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from threet.application.execution import pending
 from threet.application.facts import AccountSnapshot, Fill, Observation, Price, Product, Votes
 from threet.application.ports import AccountData, LastValues, MarketData, ObserverNode
 from threet.application.settlement import Settlement
-from threet.application.store import Control, CycleStore, Lease, RecordedFill
+from threet.application.store import Control, CycleStore, Lease, OrderRecord, RecordedFill
 from threet.domain.drawdown import RiskState, Transfers
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
 from threet.domain.price_band import is_jump
+from threet.domain.resting import RestingStop
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
 from threet.domain.terms import SymbolTerms, Terms
@@ -93,6 +94,8 @@ class Gatherer:
             marks=_marks_of_jumps(products, prices, states, observers),
             risk=risk,
             transfers=transfers,
+            stops=tuple(resting_stop(order) for order in settlement.stops),
+            entry_prices=_entry_prices(local),
             terms=self._terms.terms,
         )
 
@@ -195,6 +198,17 @@ def mark_of(name: Symbol, observers: Mapping[str, Known[Observation] | Unknown])
         return Unknown("not a product, and no observer knows its mark")
     highest = max(told, key=lambda seen: seen.mark_prices[name])
     return Known(highest.mark_prices[name], highest.observed_at, f"mark of observer {highest.observer}")
+
+
+def _entry_prices(local: Known[AccountSnapshot] | Unknown) -> dict[Symbol, Decimal]:
+    positions = () if isinstance(local, Unknown) else local.value.positions
+    return {position.symbol: position.entry_price for position in positions if position.entry_price is not None}
+
+
+def resting_stop(order: OrderRecord) -> RestingStop:
+    if order.trigger_price is None:
+        raise ValueError(f"expected a stop, {order.client_order_id} has no trigger price")
+    return RestingStop(order.client_order_id, order.symbol, order.side, order.contracts, order.trigger_price)
 
 
 def _marks_of_jumps(

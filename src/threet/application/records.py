@@ -42,7 +42,8 @@ def targets_to_json(decision: Decision, vote_full_size_runs: int, refused: Mappi
 
 
 def plan_to_json(decision: Decision) -> list[dict[str, Any]]:
-    return [_order_to_json(order) for order in decision.plan]
+    """The corrections, then the stops that are to rest."""
+    return [_order_to_json(order) for order in [*decision.plan, *decision.stops]]
 
 
 def _order_to_json(order: PlannedOrder) -> dict[str, Any]:
@@ -54,6 +55,7 @@ def _order_to_json(order: PlannedOrder) -> dict[str, Any]:
         "limit_price": str(order.limit_price),
         "reduce_only": order.correction.reduce_only,
         "reason": order.reason,
+        "trigger_price": None if order.trigger_price is None else str(order.trigger_price),
     }
 
 
@@ -75,7 +77,7 @@ def _symbol_to_json(item: SymbolDecision, vote_full_size_runs: int) -> dict[str,
             "active_runs": vote.active_runs,
         },
         "price": None if item.price is None else str(item.price),
-        "locked": item.state.lock_reason,
+        "locked": item.state.why_locked,
         "result": item.result,
         "alert": item.alert,
         "limits": list(item.limits),

@@ -12,8 +12,9 @@ from threet.application.facts import Fill, OrderAnswer
 from threet.application.ports import AccountData
 from threet.application.store import AlreadySettled, CycleStore, OrderRecord
 from threet.domain.errors import VenueError
-from threet.domain.symbol_state import SymbolState, after_liquidation
-from threet.domain.values import OrderState, Unknown
+from threet.domain.order_life import ForbiddenStep
+from threet.domain.symbol_state import SymbolState, after_liquidation, after_stop
+from threet.domain.values import OrderState, Symbol, Unknown
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +32,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """``open_orders``: those of ours whose end is still not known. ``readable``: the fills could be read."""
+    """``open_orders``: those of ours whose end is still not known; ``stops`` rest where they should and are not among them.
+
+    ``readable``: the fills could be read.
+    """
 
     settled: int
     open_orders: Sequence[OrderRecord]
+    stops: Sequence[OrderRecord]
     new_fills: int
     readable: bool
     problems: Sequence[str]
@@ -107,23 +112,39 @@ class Settler:
         problem = self._imports()
         unsettled = self._store.unsettled_orders()
         if problem is not None:
-            return Settlement(0, unsettled, 0, readable=False, problems=[problem])
+            return Settlement(0, unsettled, [], 0, readable=False, problems=[problem])
         try:
+            stops = self._resting(unsettled)
+            unsettled = [order for order in unsettled if order not in stops]
             fills = self._account.fills_since(self._start(unsettled, venue_now))
         except VenueError as error:
-            return Settlement(0, unsettled, 0, readable=False, problems=[f"fills could not be read: {error}"])
+            return Settlement(0, unsettled, [], 0, readable=False, problems=[f"stops or fills could not be read: {error}"])
         new = self._store.save_fills(fills, observed_at)
         self._lock_liquidated(new, observed_at)
         open_orders: list[OrderRecord] = []
         problems: list[str] = []
+        settled = 0
         for order in unsettled:
             verdict = judge(order, self._look_up(order), _fills_of(order, fills), venue_now, self._expiry_margin)
             is_final = self._record(order, verdict, venue_now)
-            if not is_final:
+            settled += is_final
+            if order.is_stop and verdict.filled_contracts > 0:
+                self._lock({order.symbol}, after_stop, observed_at)
+            if order.is_stop and verdict.state is OrderState.ACCEPTED and verdict.filled_contracts == 0:
+                stops.append(order)
+            elif not is_final:
                 open_orders.append(order)
                 problems.append(f"{order.symbol} {order.client_order_id}: {verdict.text}")
                 self._cancel_resting(order, verdict, venue_now, problems)
-        return Settlement(len(unsettled) - len(open_orders), open_orders, len(new), readable=True, problems=problems)
+        return Settlement(settled, open_orders, stops, len(new), readable=True, problems=problems)
+
+    def _resting(self, unsettled: Sequence[OrderRecord]) -> list[OrderRecord]:
+        """The accepted stops that the venue still lists: one request for all of them, since they may rest for weeks."""
+        accepted = [order for order in unsettled if order.is_stop and order.state is OrderState.ACCEPTED]
+        if not accepted:
+            return []
+        listed = {order.client_order_id for order in self._account.open_orders()}
+        return [order for order in accepted if order.client_order_id in listed]
 
     def _start(self, unsettled: Sequence[OrderRecord], venue_now: datetime) -> datetime:
         """Far enough back for every unsettled order, and an overlap before the watermark: until the first fill, the last agreement."""
@@ -135,10 +156,12 @@ class Settler:
 
     def _lock_liquidated(self, new: Sequence[Fill], now: datetime) -> None:
         """At the first sight, whatever its time: it may have happened after the fills were read and before the snapshot was taken."""
-        names = {fill.symbol for fill in new if fill.is_liquidation}
+        self._lock({fill.symbol for fill in new if fill.is_liquidation}, after_liquidation, now)
+
+    def _lock(self, names: set[Symbol], lock: Callable[[SymbolState, datetime], SymbolState], now: datetime) -> None:
         while names:
             known = self._store.symbol_states()
-            locked = [after_liquidation(known.get(name, SymbolState(name)), now) for name in sorted(names)]
+            locked = [lock(known.get(name, SymbolState(name)), now) for name in sorted(names)]
             names = set(self._store.save_symbol_states(locked, read=known))
 
     def _look_up(self, order: OrderRecord) -> OrderAnswer | Unknown | None:
@@ -159,9 +182,9 @@ class Settler:
                 text=verdict.text,
                 settled_at=venue_now if verdict.state.is_final else None,
             )
-        except AlreadySettled as settled:
-            log.warning("%s; another cycle was faster than this one (%s)", settled, verdict.text)
-            return True
+        except (AlreadySettled, ForbiddenStep) as refused:
+            log.warning("%s; another cycle was faster than this one (%s)", refused, verdict.text)
+            return isinstance(refused, AlreadySettled)
         return verdict.state.is_final
 
     def _cancel_resting(self, order: OrderRecord, verdict: Verdict, venue_now: datetime, problems: list[str]) -> None:

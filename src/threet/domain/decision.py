@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -14,8 +14,10 @@ from threet.domain.identity import client_order_id
 from threet.domain.inputs import CycleInputs
 from threet.domain.portfolio import caps_of, exposures, scale_factors
 from threet.domain.price_band import confirmed_price
+from threet.domain.resting import RestingStop
 from threet.domain.rounding import limit_price, round_to_lot
 from threet.domain.sizing import clamp
+from threet.domain.stops import Stop, StopChange, stop_change
 from threet.domain.symbol_state import Explanation, SymbolState, after_round
 from threet.domain.target_of import (
     Market,
@@ -37,12 +39,13 @@ NO_EXPLANATION = Explanation(Decimal(0), liquidated=False, pending=False)
 
 @dataclass(frozen=True, slots=True)
 class PlannedOrder:
-    """A correction with its name and its worst price."""
+    """A correction with its name and its worst price; with ``trigger_price`` a stop that rests until then."""
 
     client_order_id: str
     correction: Correction
     limit_price: Decimal
     reason: str
+    trigger_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +64,16 @@ class SymbolDecision:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """``plan`` is in the order of sending: reductions first. ``no_new_risk``: why nothing of the account may grow, or None."""
+    """``plan`` is in the order of sending: reductions first; then ``stops`` are placed and ``stale_stops`` cancelled.
+
+    ``no_new_risk``: why nothing of the account may grow, or None.
+    """
 
     account_value: Known[Decimal] | Unknown
     by_symbol: Mapping[Symbol, SymbolDecision]
     plan: Sequence[PlannedOrder]
+    stops: Sequence[PlannedOrder]
+    stale_stops: Sequence[RestingStop]
     exposures: Mapping[Symbol, Exposure] | Unknown
     caps: Caps | Unknown
     risk: RiskState
@@ -118,15 +126,38 @@ def decide(inputs: CycleInputs) -> Decision:
         (order for _, order in decided.values() if order is not None),
         key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
     )
+    moving = {order.correction.symbol for order in plan}
+    changes = _stop_changes(inputs, agreements, moving, risk)
     return Decision(
         agreements.account_value,
-        {name: symbol for name, (symbol, _) in decided.items()},
+        {name: _with_problem(symbol, changes.get(name)) for name, (symbol, _) in decided.items()},
         tuple(plan),
+        tuple(_stop(inputs, change.place) for change in changes.values() if change.place is not None),
+        tuple(stop for change in changes.values() for stop in change.cancel),
         exposures(inputs, agreements),
         caps_of(inputs, agreements),
         risk,
         no_new_risk,
     )
+
+
+def _stop_changes(inputs: CycleInputs, agreements: Agreements, moving: Collection[Symbol], risk: RiskState) -> dict[Symbol, StopChange]:
+    """A position that is about to change, or to be closed, has its stop looked at when that is done."""
+    closing = inputs.flatten_reason is not None or risk.terminal is not None
+    return {
+        name: stop_change(inputs, name, agreement.agreed, confirmed_price(inputs, name, agreements.valid_observers))
+        for name, agreement in agreements.by_symbol.items()
+        if name in inputs.products and name not in moving and (not closing or agreement.worst_contracts == 0)
+    }
+
+
+def _stop(inputs: CycleInputs, stop: Stop) -> PlannedOrder:
+    name = client_order_id(inputs.epoch, inputs.cycle_id, stop.correction, stop.trigger_price)
+    return PlannedOrder(name, stop.correction, stop.limit_price, f"stop at {stop.trigger_price}", stop.trigger_price)
+
+
+def _with_problem(item: SymbolDecision, change: StopChange | None) -> SymbolDecision:
+    return item if change is None or change.problem is None else replace(item, alert=item.alert or change.problem)
 
 
 def _next_risk(inputs: CycleInputs, agreements: Agreements) -> RiskState:
@@ -143,6 +174,7 @@ def _next_state(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> Sy
         replace(state, accepted_price=price.value) if isinstance(price, Known) and name in inputs.products else state,
         agreed if inputs.adopted else Unknown("this account was not adopted yet"),
         inputs.explanations.get(name, NO_EXPLANATION),
+        said=agreements.by_symbol[name].said,
         now=inputs.now,
         unlock_after_rounds=inputs.terms.unlock_after_rounds,
         lock_on_external_change=inputs.terms.lock_on_external_change,

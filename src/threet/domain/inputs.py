@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from threet.domain.caps import Pending
 from threet.domain.drawdown import RiskState, Transfers
+from threet.domain.resting import RestingStop
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
 from threet.domain.terms import SymbolTerms, Terms
@@ -22,7 +23,7 @@ class CycleInputs:
 
     ``last_activity`` is, per symbol, the venue's time of our last fill or settlement. ``products`` holds the symbols that may be
     traded; a symbol from anywhere else is reported. ``adopted`` is False for an account that this database has never traded.
-    ``marks`` are the observers' own, of the symbols whose price jumped.
+    ``marks`` are the observers' own, of the symbols whose price jumped; ``stops`` rest at the venue and are not among ``pending``.
     """
 
     epoch: str
@@ -44,4 +45,6 @@ class CycleInputs:
     marks: Mapping[str, Mapping[Symbol, Decimal]]
     risk: RiskState
     transfers: Transfers
+    stops: tuple[RestingStop, ...]
+    entry_prices: Mapping[Symbol, Decimal]
     terms: Terms

@@ -14,6 +14,7 @@ class SymbolTerms:
     """How one symbol is traded. ``no_trade_band_percent`` is of a full position; ``max_leverage`` is the product's own limit.
 
     ``can_go_long``, ``can_go_short`` and ``reduce_only`` stop new risk; none of them closes what is held.
+    ``stop_loss_percent`` is of the entry price, None for no resting stop.
     """
 
     leverage: int
@@ -24,6 +25,7 @@ class SymbolTerms:
     can_go_long: bool
     can_go_short: bool
     reduce_only: bool
+    stop_loss_percent: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Terms:
     lock_on_external_change: bool
     unlock_after_rounds: int
     mark_tolerance_percent: Decimal
+    stop_slippage_bps: Decimal
     max_order_usd: Decimal
     max_orders_per_hour: int
     risk: RiskTerms

@@ -46,6 +46,7 @@ class ReconciliationSettings(Section):
     max_quarantined_percent: Percent
     on_external_change: Literal["lock", "correct"]
     unlock_after_rounds: Count
+    stop_slippage_bps: BasisPoints
     mark_tolerance_percent: Percent
     fills_overlap_seconds: Seconds
 
@@ -71,8 +72,13 @@ class SymbolSettings(Section):
     can_go_long: Flag
     can_go_short: Flag
     reduce_only: Flag
+    stop_loss_percent: Percent | None
     half_spread_bps: BasisPoints
     slippage_bps: BasisPoints
+
+
+_MAY_BE_NULL = frozenset({"stop_loss_percent"})
+"""Keys whose null means something: it takes back what ``symbol_defaults`` says."""
 
 
 class SymbolOverride(Section):
@@ -85,11 +91,12 @@ class SymbolOverride(Section):
     can_go_long: Flag | None = None
     can_go_short: Flag | None = None
     reduce_only: Flag | None = None
+    stop_loss_percent: Percent | None = None
     half_spread_bps: BasisPoints | None = None
     slippage_bps: BasisPoints | None = None
 
     def over(self, defaults: SymbolSettings) -> SymbolSettings:
-        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None}
+        given = {name: getattr(self, name) for name in self.model_fields_set if getattr(self, name) is not None or name in _MAY_BE_NULL}
         return defaults.model_copy(update=given)
 
 

@@ -43,11 +43,14 @@ TERMS = Terms(
     lock_on_external_change=True,
     unlock_after_rounds=3,
     mark_tolerance_percent=Decimal(1),
+    stop_slippage_bps=Decimal(500),
     max_order_usd=Decimal(100_000),
     max_orders_per_hour=100,
     risk=RiskTerms(Decimal(10), Decimal(15), Decimal(25), 1),
 )
-SYMBOL_TERMS = SymbolTerms(3, 40, Decimal(25_000), Decimal(10), Decimal(5), can_go_long=True, can_go_short=True, reduce_only=False)
+SYMBOL_TERMS = SymbolTerms(
+    3, 40, Decimal(25_000), Decimal(10), Decimal(5), can_go_long=True, can_go_short=True, reduce_only=False, stop_loss_percent=None
+)
 
 
 def rules(name: Symbol) -> MarketRules:
@@ -90,6 +93,8 @@ def inputs(local=None, observers=None, votes=None, states=(), **changes) -> Cycl
         marks=dict.fromkeys("abc", PRICES),
         risk=RiskState("0xA"),
         transfers=Known((), NOW, "venue"),
+        stops=(),
+        entry_prices={},
         terms=TERMS,
     )
     return replace(base, **changes)

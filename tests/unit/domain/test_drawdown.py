@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threet.domain.drawdown import RiskState, RiskTerms, Transfer, after_reading, why_no_new_risk
+from threet.domain.drawdown import RiskState, RiskTerms, Transfer, Transfers, after_reading, why_no_new_risk
 from threet.domain.values import Known, Unknown
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TERMS = RiskTerms(Decimal(10), Decimal(15), Decimal(25), 3)
-NONE = Known((), NOON, "venue")
+NONE: Transfers = Known((), NOON, "venue")
 usd = st.decimals(1_000, 100_000, places=2)
 
 
@@ -147,9 +147,11 @@ def test_a_peak_never_falls_and_a_level_needs_as_many_readings_as_config_says(gi
     run = 0
     for number, (value, is_read) in enumerate(given_readings):
         before = state
+        assert before.peak is not None
         if is_read:
             state = read([value], state, start=100 + number)
             run = run + 1 if value <= before.peak * Decimal("0.75") else 0
+        assert state.peak is not None
         assert state.peak >= before.peak
         if state.terminal is not None and before.terminal is None:
             assert run >= 3

@@ -126,6 +126,9 @@ class FakeAccount:
     def fills_since(self, start: datetime) -> list:
         return []
 
+    def transfers_since(self, start: datetime) -> list:
+        return []
+
 
 @dataclass
 class FakeSnapshots:

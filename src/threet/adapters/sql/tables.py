@@ -154,6 +154,7 @@ orders = _table(
     _required("side", String(4)),
     _required("contracts", Money),
     _required("limit_price", Money),
+    Column("trigger_price", Money),
     _required("reduce_only", Boolean),
     _required("state", String(16)),
     _required("expires_at", UtcDateTime),
@@ -228,6 +229,11 @@ symbol_states = _table(
     Column("hold_since", UtcDateTime),
     _required("dust", Boolean),
     Column("accepted_price", Money),
+    Column("lock_sources", Text),
+    Column("manual_reason", Text),
+    Column("manual_by", String(255)),
+    Column("manual_until", UtcDateTime),
+    Column("unlocked", Text),
 )
 
 observer_sequences = _table("observer_sequences", _key("public_key", String(64)), _required("sequence", BigInteger))

@@ -57,7 +57,7 @@ class CcxtTrading:
         return self._nonces.took_from
 
     def submit(self, request: OrderRequest) -> OrderAnswer:
-        """Sends an IOC limit that the venue itself refuses after ``expires_at``.
+        """Sends an IOC limit, or a stop that rests, that the venue itself refuses after ``expires_at``.
 
         Raises VenueRefused or VenueBusy where nothing happened (also where the price or size is off the venue's grid: nothing
         is rounded here), VenueSilent where nobody knows.
@@ -135,6 +135,8 @@ class CcxtTrading:
         }
         draft = self._drafted(lambda: self._client.create_orders_request([order]))
         wire = draft["action"]["orders"][0]
+        if request.trigger_price is not None:
+            wire["t"] = {"trigger": {"isMarket": True, "triggerPx": f"{request.trigger_price.normalize():f}", "tpsl": "sl"}}
         for name, wanted, rounded in (("price", request.limit_price, wire["p"]), ("size", request.contracts, wire["s"])):
             if Decimal(rounded) != wanted or wanted <= 0:
                 raise VenueRefused(f"not sent: {name} {wanted} of {request.symbol} is not on the venue's grid, {rounded} would be")
