@@ -40,6 +40,7 @@ from threet.application.halting import Controls
 from threet.application.housekeeping import Housekeeping, Housekept
 from threet.application.ports import AccountData, Clock, HaltFile, LastValues, MarketData, ObserverNode, Products, Trading
 from threet.application.reconcile import CycleResult, CycleTerms, ReconcileCycle
+from threet.application.rehearsal import ReadOnlySequences, Rehearsed, rehearse
 from threet.application.roles import CELERY_WORKER, CELERY_WORKER_RECONCILE, service_name
 from threet.application.settlement import Settler
 from threet.application.store import CycleStore, ServiceReport
@@ -241,6 +242,28 @@ def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None
         account=wallet,
         trading_terms=build_trading_terms(settings, wallet),
     )
+
+
+def build_rehearsal(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> Callable[[], Rehearsed]:
+    """What a cycle of now would decide. Holds no signing key, and writes nothing."""
+    from threet.adapters.venue import CcxtAccount, CcxtMarketData
+    from threet.adapters.venue.venue import Venue
+
+    clock = clock or SystemClock()
+    engine = make_engine(settings, secrets)
+    check_schema(engine)
+    store, halt = SqlCycleStore(engine), FileHalt(settings.state_folder)
+    wallet, venue = secrets.require("exchange.walletAddress"), Venue(settings, clock)
+    sequences = ReadOnlySequences(SqlObserverSequences(engine).highest)
+    gatherer = Gatherer(
+        store,
+        CcxtMarketData(settings, clock, venue),
+        CcxtAccount(settings, clock, wallet, venue),
+        RedisLastValues(make_redis(settings, secrets)),
+        [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes],
+        build_trading_terms(settings, wallet),
+    )
+    return lambda: rehearse(store, gatherer, clock.now, halt.reason)
 
 
 def build_trading_terms(settings: Settings, account: str) -> TradingTerms:

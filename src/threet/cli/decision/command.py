@@ -50,8 +50,8 @@ def replay(config: Path | None, secrets: Path | None, cycle_id: int) -> None:
     except NotReplayable as error:
         raise click.ClickException(str(error)) from None
     if not replayed.is_equal:
-        lines = (text.splitlines() for text in (replayed.recorded, replayed.computed))
-        click.echo("\n".join(difflib.unified_diff(*lines, "recorded", "computed again", lineterm="")))
+        before, after = replayed.recorded.splitlines(), replayed.computed.splitlines()
+        click.echo("\n".join(difflib.unified_diff(before, after, "recorded", "computed again", lineterm="")))
         raise click.ClickException(f"cycle {cycle_id}: computed again it decides otherwise; have the rules changed since?")
     same = f"{replayed.symbols} targets and {replayed.orders} orders are equal byte for byte"
     click.echo(f"cycle {cycle_id}: computed again from its inputs, {same}")

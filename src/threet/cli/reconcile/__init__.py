@@ -1,0 +1,1 @@
+"""`3t reconcile`: what a cycle would do."""
