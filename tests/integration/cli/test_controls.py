@@ -146,6 +146,14 @@ def test_flatten_halts_sets_the_flag_and_says_why_it_is_not_flat(folder: Path) -
     assert store(folder).control().flatten_reason is None
 
 
+def test_flatten_in_an_emergency_halts_first_and_says_what_is_missing(folder: Path) -> None:
+    (folder / "secrets.yml").unlink()
+    refused = run(folder, "flatten", "--emergency", "fire")
+    assert refused.exit_code == 2
+    assert "secrets.example.yml" in refused.output
+    assert "flatten --emergency: fire" in (folder / "state" / "HALT").read_text()
+
+
 def test_status_with_everything_away_says_so_of_each_part(folder: Path) -> None:
     text = run(folder, "status")
     assert text.exit_code == 0, text.output
@@ -208,5 +216,5 @@ def test_a_missing_secrets_file_names_its_cure(folder: Path) -> None:
 
 def test_the_help_lists_every_command() -> None:
     shown = CliRunner().invoke(main, ["--help"]).output
-    for name in ("adopt", "demo", "flatten", "halt", "resume", "status"):
+    for name in ("adopt", "demo", "flatten", "halt", "order", "resume", "status"):
         assert f"  {name} " in shown
