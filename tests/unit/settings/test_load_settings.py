@@ -128,6 +128,10 @@ def test_a_section_with_a_slip_is_not_asked_for_contradictions(tmp_path: Path) -
         ("database.pool_size", 2.5, "expected a whole number above 0, was 2.5"),
         ("symbol_defaults.leverage", 0, "expected a whole leverage in 1 to 50, was 0"),
         ("symbol_defaults.no_trade_band_percent", 101, "expected a percentage in (0, 100], was 101"),
+        ("symbol_defaults.can_go_long", 1, "expected true or false, was 1"),
+        ("symbol_defaults.stop_loss_percent", 0, "expected a percentage in (0, 100], was 0"),
+        ("limits.max_order_usd", 0, "expected an amount of USD above 0, was 0"),
+        ("limits.drawdown_readings", 0, "expected a whole number above 0, was 0"),
         ("providence.max_loss_percent", [6, 2], "expected a range [low, high] with low <= high, was [6.0, 2.0]"),
         ("providence.max_loss_percent", [6], "expected a range [low, high], was [6]"),
         ("providence.max_loss_percent", 6, "expected a range [low, high], was 6"),
@@ -193,6 +197,7 @@ def test_a_server_is_held_against_the_authority_in_its_address(tmp_path: Path, s
             "observers.nodes",
         ),
         ({"reconciliation.lease_seconds": 12.9}, "reconciliation.lease_seconds"),
+        ({"limits.soft_drawdown_percent": 25}, "limits.soft_drawdown_percent"),
         ({"providence.vote_exit_return_percent": 0.05}, "providence.vote_exit_return_percent"),
         ({"providence.strategies": {}}, "providence.strategies"),
         ({"providence.shards": 25}, "providence.runs_per_symbol"),
@@ -243,6 +248,7 @@ def test_contradictions_are_refused(tmp_path: Path, changes: dict[str, Any], key
         {"providence.last_snapshots_timeout_seconds": 3},
         {"retention.batch_rows": 20_000},
         {"reconciliation.order_min_life_seconds": 8},
+        {"limits.soft_drawdown_percent": 24.9},
         {"freshness.max_service_age_seconds": 1800, "retention.services_hours": 1},
     ],
 )
@@ -261,6 +267,14 @@ def test_a_symbol_trades_by_the_defaults_and_what_is_said_of_it(tmp_path: Path) 
     assert (special.leverage, special.max_notional_usd) == (7, Decimal("1.5"))
     assert special.no_trade_band_percent == settings.symbol_defaults.no_trade_band_percent
     assert settings.for_symbol(symbol("ETH/USDC:USDC")) == settings.symbol_defaults
+
+
+def test_null_takes_back_a_stop_for_one_symbol(tmp_path: Path) -> None:
+    told = {"symbol_defaults.stop_loss_percent": 5, "symbols": {"BTC/USDC:USDC": {"stop_loss_percent": None, "leverage": None}}}
+    settings = settings_with(tmp_path, told)
+    assert settings.for_symbol(symbol("BTC/USDC:USDC")).stop_loss_percent is None
+    assert settings.for_symbol(symbol("ETH/USDC:USDC")).stop_loss_percent == 5
+    assert settings.for_symbol(symbol("BTC/USDC:USDC")).leverage == settings.symbol_defaults.leverage
 
 
 def test_a_wrong_value_of_a_symbol_is_refused(tmp_path: Path) -> None:
