@@ -6,6 +6,9 @@ Market time alone cannot say it, for it may run at any speed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CandleAges:
@@ -25,3 +28,9 @@ class CandleAges:
         if behind_ms < self._interval_ms:
             return True
         return self._monotonic() - self._arrived.get(symbol, self._begun) <= self._patience
+
+
+def gap_told(first_ms: int, next_ms: int) -> str:
+    """The bars that open from ``first_ms`` to before ``next_ms``, in market time."""
+    first, behind = (_EPOCH + timedelta(milliseconds=ms) for ms in (first_ms, next_ms))
+    return f"candles from {first:%Y-%m-%d %H:%M} to {behind:%H:%M} are missing: its runs are paused until there are enough without a gap"

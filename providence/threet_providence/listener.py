@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from queue import Full, Queue
+from queue import Full, Queue, SimpleQueue
 from threading import Event
 
 from threet.adapters.market_feed import FeedAway, FeedBatch, MarketFeed
@@ -15,7 +15,9 @@ log = logging.getLogger("providence.listener")
 
 
 class PriceListener:
-    """``ids`` are the last entries consumed, None for a shard that never read. Reads nothing before ``may_begin``.
+    """``wanted`` are symbols whose history of candles (of ``interval``) is to come once more.
+
+    ``ids`` are the last entries consumed, None for a shard that never read. Reads nothing before ``may_begin``.
 
     ``poll_seconds``: how soon it notices ``stop``, and tries a Redis again that is away.
     """
@@ -28,9 +30,12 @@ class PriceListener:
         may_begin: Event,
         stop: Event,
         poll_seconds: float,
+        interval: str,
+        wanted: SimpleQueue[str],
     ) -> None:
         self._feed, self._inbox, self._ids, self._may_begin, self._stop = feed, inbox, ids, may_begin, stop
         self._poll = poll_seconds
+        self._interval, self._wanted = interval, wanted
         self._outage = Outage(log, "redis")
 
     def run(self) -> None:
@@ -42,6 +47,7 @@ class PriceListener:
                 if seeking:
                     self._feed.seek(self._feed.start_ids() if self._ids is None else self._ids)
                     seeking = False
+                self._ask_histories()
                 batch = self._feed.read()
             except FeedAway as error:
                 self._outage.began(str(error))
@@ -50,6 +56,15 @@ class PriceListener:
             self._outage.ended()
             if batch.entries or batch.caught_up:
                 self._hand_over(batch)
+
+    def _ask_histories(self) -> None:
+        while not self._wanted.empty():
+            symbol = self._wanted.get()
+            try:
+                self._feed.ask_history(symbol, self._interval)
+            except FeedAway:
+                self._wanted.put(symbol)
+                raise
 
     def _hand_over(self, batch: FeedBatch) -> None:
         """Waits for a place in the inbox: what is not handed over was not consumed, and is read again after a restart."""

@@ -13,9 +13,11 @@ from threet.engine.effects import Effects
 from threet.engine.engine import Engine
 from threet.engine.market import CandleRow
 from threet.engine.runs import RunImage
-from threet_providence.freshness import CandleAges
+from threet_providence.files import is_full
+from threet_providence.freshness import CandleAges, gap_told
 from threet_providence.journal import Journal
 from threet_providence.messages import EndRuns, Message, ProductsRead, Round, RoundRequest, Stop, SymbolView, View, ViewRequest
+from threet_providence.outages import Outage
 from threet_providence.steps import BaseRecord, BaseRun, Changes, Step, TickRecord, changes_of
 
 log = logging.getLogger("providence.loop")
@@ -33,10 +35,17 @@ class StrategyLoop:
         interval: str,
         on_votes: Callable[[], None],
         inbox_messages: int,
+        *,
+        wait_for_room: Callable[[], bool] = lambda: True,
+        ask_history: Callable[[str], None] = lambda _symbol: None,
     ) -> None:
+        """``wait_for_room`` waits a moment, True where the process is to end; ``ask_history`` wants a symbol's candles once more."""
         self.inbox: Queue[Message] = Queue(maxsize=inbox_messages)
         self._engine, self._journal, self._ids, self._ages, self._interval = engine, journal, dict(ids), ages, interval
         self._on_votes = on_votes
+        self._wait_for_room, self._ask_history = wait_for_room, ask_history
+        self._disk = Outage(log, "room on the disk")
+        self.full: str | None = None  # why nothing can be written down, and so nothing be shown
         self._caught_up = False
         self._vote_sums = (b"", b"")
         self._waiting: list[ViewRequest] = []
@@ -114,10 +123,20 @@ class StrategyLoop:
         for entry in group:
             if isinstance(entry, BadEntry):
                 self._tell_bad(entry)
+        before = dict(self._engine.market.missing)
         effects = self._engine.on_candles(candles)
+        self._tell_gaps(before)
         self._ages.arrived(candles)
         self._count(effects)
         return Step(kind="candles", ids=ids, candles=candles, changes=self._changes(effects))
+
+    def _tell_gaps(self, before: Mapping[str, tuple[int, int]]) -> None:
+        missing = self._engine.market.missing
+        for symbol in sorted(symbol for symbol in missing if before.get(symbol) != missing[symbol]):
+            log.warning("%s: %s; its history is asked for once more", symbol, gap_told(*missing[symbol]))
+            self._ask_history(symbol)
+        for symbol in sorted(before.keys() - missing.keys()):
+            log.info("%s: its candles are whole again, its runs go on", symbol)
 
     def _tell_bad(self, entry: BadEntry) -> None:
         """The first, the second, the fourth, ...: a publisher that went wrong must not flood the log."""
@@ -136,12 +155,28 @@ class StrategyLoop:
         self.ended += len(effects.ended)
 
     def _commit(self, steps: Sequence[Step]) -> None:
-        self._journal.append(TickRecord(self._engine.tick, tuple(steps)))
+        self._write_down(lambda: self._journal.append(TickRecord(self._engine.tick, tuple(steps))))
         for step in steps:
             self._ids.update(step.ids)
         self.ticks += 1
         if any(step.changes for step in steps) and self._votes_differ():
             self._on_votes()
+
+    def _write_down(self, write: Callable[[], object]) -> None:
+        """Where the disk is full the loop waits for room: meanwhile nobody sees what is not written down. Raises OSError."""
+        while True:
+            try:
+                write()
+                break
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                self.full = f"the disk of saved_runs is full ({error.strerror}): nothing is decided until there is room"
+                self._disk.began(str(error))
+                if self._wait_for_room():
+                    raise
+        self._disk.ended()
+        self.full = None
 
     def _votes_differ(self) -> bool:
         """Whether some symbol's voters or their directions sum up to something else than when this was last asked."""
@@ -158,7 +193,8 @@ class StrategyLoop:
         slots = np.flatnonzero(runs.dirty & runs.active).tolist()
         images = tuple(engine.image(slot) for slot in slots)
         ended, self._ended_for_files = tuple(self._ended_for_files), []
-        self._journal.begin_segment(self._base())
+        base = self._base()
+        self._write_down(lambda: self._journal.begin_segment(base))
         runs.dirty[slots] = False
         return Round(engine.tick, images, ended)
 
@@ -213,8 +249,11 @@ class StrategyLoop:
         close_ms = engine.market.newest_close_ms(symbol)
         born_ms = engine.born_ms.get(symbol)
         ripe = active_runs > 0 and born_ms is not None and engine.market_ms - born_ms > engine.rules.votes.min_age_ms
+        pause = gap_told(*engine.market.missing[symbol]) if symbol in engine.market.missing else None
         fresh = close_ms is not None and self._ages.is_fresh(symbol, behind_ms=engine.market_ms - close_ms)
-        return SymbolView(warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=active_runs, candle_close_ms=close_ms)
+        return SymbolView(
+            warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=active_runs, candle_close_ms=close_ms, paused=pause
+        )
 
 
 def grouped(entries: Sequence[FeedEntry], interval: str) -> Iterator[list[FeedEntry]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 from threading import Event
 
 from threet.adapters.signs_of_life import SignsOfLife
@@ -115,7 +116,18 @@ class Manager:
         patience = 2 * self._settings.schedule.update_candles_seconds + self._settings.exchange.request_timeout_seconds
         ages = CandleAges(self._clock.monotonic, interval_ms(told.candle_interval), patience)
         journal = Journal(self._folders.root, shard, told.shards)
-        loop = StrategyLoop(engine, journal, found.ids, ages, told.candle_interval, wake.set, told.inbox_messages)
+        wanted: SimpleQueue[str] = SimpleQueue()
+        loop = StrategyLoop(
+            engine,
+            journal,
+            found.ids,
+            ages,
+            told.candle_interval,
+            wake.set,
+            told.inbox_messages,
+            wait_for_room=lambda: self.stop.wait(told.poll_seconds),
+            ask_history=wanted.put,
+        )
         writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop, told.poll_seconds)
         services = self._services
         publisher = Publisher(
@@ -133,12 +145,15 @@ class Manager:
             wake,
             self.stop,
             services.wishes,
+            lambda: loop.full,
         )
         publisher.begin(found.quarantined)
         if not found.is_cold:
             publisher.products_known.set()
         ids = None if found.is_cold else found.ids
-        listener = PriceListener(services.feed, loop.inbox, ids, publisher.products_known, self.stop, told.poll_seconds)
+        listener = PriceListener(
+            services.feed, loop.inbox, ids, publisher.products_known, self.stop, told.poll_seconds, told.candle_interval, wanted
+        )
         return _Parts(loop, listener, writer, publisher, Summary(loop, engine, self._clock, told.summary_interval_seconds))
 
 

@@ -42,6 +42,7 @@ class SymbolView:
     warm: bool
     active_runs: int
     candle_close_ms: int | None
+    paused: str | None = None  # why its runs decide nothing
 
 
 @dataclass(frozen=True, slots=True)

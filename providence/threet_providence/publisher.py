@@ -10,7 +10,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import TimeoutError as AnswerLate
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from queue import Full, Queue, SimpleQueue
@@ -72,7 +72,9 @@ class PublisherRules:
 
 class Publisher:
     """``report`` tells the database which build and config this process runs; ``check`` raises SchemaError;
-    ``published`` takes the ids of ended runs once committed; ``wishes`` gives the runs whose end a person wants, with the reason."""
+    ``published`` takes the ids of ended runs once committed; ``wishes`` gives the runs whose end a person wants, with the reason;
+    ``problem`` says why the strategy loop cannot answer, where it knows.
+    """
 
     def __init__(
         self,
@@ -88,13 +90,15 @@ class Publisher:
         wake: Event,
         stop: Event,
         wishes: Callable[[], Mapping[str, str]] = dict,
+        problem: Callable[[], str | None] = lambda: None,
     ) -> None:
         self.wake = wake
         self.products_known = Event()
         self._rules, self._table, self._products, self._report, self._check = rules, table, products, report, check
         self._checked = False
         self._folders, self._clock, self._inbox, self._published, self._stop = folders, clock, inbox, published, stop
-        self._wishes = wishes
+        self._wishes, self._problem = wishes, problem
+        self._beat: ShardHeartbeat | None = None
         self._outage = Outage(log, "database")
         self._request: ViewRequest | None = None
         self._shown = Shown()
@@ -177,6 +181,7 @@ class Publisher:
     def _publish(self) -> None:
         view = self._take_view()
         if view is None:
+            self._tell_problem()
             return
         for image in view.ended:
             self._keep_ended(image)
@@ -187,11 +192,20 @@ class Publisher:
         if not self._retired:
             self._retire(view, now)
         self._table.publish([*changed, *self._quarantined.values(), *self._ended.values()], beat)
+        self._beat = beat
         self._outage.ended()
         self._shown.take(view)
         for run_id in self._ended:
             self._published.put(run_id)
         self._ended, self._quarantined = {}, {}
+
+    def _tell_problem(self) -> None:
+        """Nothing of the runs may be shown, but why: each symbol of the last heartbeat is paused for this reason."""
+        problem = self._problem()
+        if problem is None or self._beat is None:
+            return
+        paused = {symbol: replace(told, warm=False, paused=problem) for symbol, told in self._beat.by_symbol.items()}
+        self._table.publish([], replace(self._beat, beat_at=self._clock.now(), by_symbol=paused))
 
     def _take_view(self) -> View | None:
         """None where the loop does not answer in time; the same request is then waited for again."""

@@ -73,6 +73,7 @@ def heartbeat(view: View, shard: int, shards: int, seed: int, quarantined: Mappi
             active_runs=told.active_runs,
             quarantined_runs=quarantined.get(symbol, 0),
             candle_time=None if told.candle_close_ms is None else moment(told.candle_close_ms),
+            paused=told.paused,
         )
         for symbol, told in view.by_symbol.items()
     }

@@ -90,7 +90,7 @@ class ManagerProcess:
         """Starts it and waits until its own first segment of the journal is there."""
         before = self.log().count("population") + self.log().count("resumed ")
         self.start()
-        wait_for(lambda: self.log().count("population") + self.log().count("resumed ") > before, f"a start in {self._log}")
+        wait_for(lambda: self.log().count("population") + self.log().count("resumed ") > before, f"a start in {self._log}", 90)
 
     def kill(self) -> None:
         """Every one that was started: a second one that was refused does not hide the first."""

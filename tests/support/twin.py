@@ -58,7 +58,8 @@ class Resumed:
     """What a start would make of a folder; the folder itself stays as the kill left it."""
 
     def __init__(self, saved_runs: Path, rules: EngineRules, copy: Path) -> None:
-        shutil.copytree(saved_runs, copy, copy_function=_link)
+        shutil.copytree(saved_runs, copy, copy_function=_link, ignore=lambda folder, _names: ["ended"] if folder == str(saved_runs) else [])
+        (copy / "ended").symlink_to(saved_runs / "ended")  # thousands of archives, which a start only asks for by name
         self.folders = Folders(copy)
         self.engine = Engine(rules)
         self.ticks = {t.tick: _trades(t) for path in segment_paths(copy, 0, 1) for t in read_segment(path).ticks}
@@ -90,8 +91,8 @@ class Resumed:
 
 
 def _link(source: str, target: str) -> None:
-    """Files of runs are never changed in place, segments of the journal are."""
-    (shutil.copyfile if source.endswith(".3tj") else os.link)(source, target)
+    """Only a whole file is never changed in place."""
+    (os.link if source.endswith((".json", ".gz")) else shutil.copyfile)(source, target)
 
 
 def _trades(record: TickRecord) -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from threet.adapters.redis.keys import CANDLES_STREAM, PRICES_STREAM
+from threet.adapters.redis.keys import CANDLES_STREAM, LAST_CANDLES, PRICES_STREAM
 
 STREAMS = (PRICES_STREAM, CANDLES_STREAM)
 _BEGINNING = "0-0"
@@ -90,6 +90,13 @@ class MarketFeed:
     def seek(self, ids: Mapping[str, str]) -> None:
         """The ids of the last entries that were consumed."""
         self._ids = {stream: ids.get(stream, _BEGINNING) for stream in STREAMS}
+
+    def ask_history(self, symbol: str, interval: str) -> None:
+        """Nothing was published, as it looks to the worker then: its next round brings the whole history."""
+        try:
+            self._redis.hdel(LAST_CANDLES, f"{symbol}|{interval}")
+        except RedisError as error:
+            raise FeedAway(f"{type(error).__name__}: {error}") from error
 
     def read(self) -> FeedBatch:
         """The next entries; waits a moment for the first."""

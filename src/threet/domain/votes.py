@@ -18,6 +18,7 @@ class Vote:
     active_runs: int
     quarantined_runs: int
     warm: bool
+    paused: str = ""  # why its runs decide nothing now, as their shard says
 
 
 def net_vote(direction_sum: int, voters: int, full_size_runs: int) -> Decimal:

@@ -25,7 +25,9 @@ class SymbolMarket:
 
 
 class Market:
-    """Windows hold at most ``warmup_bars`` candles, newest last. A gap empties the window: it fills again from the candle behind it."""
+    """Windows hold at most ``warmup_bars`` candles, newest last. A gap empties the window: it fills again from the candle behind it,
+    or at once from a history that reaches behind what it has.
+    """
 
     def __init__(self, interval_ms: int, warmup_bars: int) -> None:
         self.interval_ms = interval_ms
@@ -36,6 +38,8 @@ class Market:
         self.counts: Ints = np.zeros(0, dtype=np.int64)
         self._windows: Floats = np.zeros((0, warmup_bars, CANDLE_COLUMNS))
         self.gaps = 0
+        self.missing: dict[str, tuple[int, int]] = {}
+        """Of each symbol whose window a gap emptied, until it is full: when the first missing bar opens, and the one behind, in ms."""
 
     def add(self, symbol: str) -> int:
         """The symbol's row, made where it is new."""
@@ -48,23 +52,32 @@ class Market:
         return self.index[symbol]
 
     def append(self, symbol: str, candles: Sequence[CandleRow]) -> int:
-        """Takes closed candles, oldest first; those already there are passed over. Returns how many were new."""
-        row, new = self.add(symbol), 0
+        """Takes closed candles, oldest first; those already there are passed over, unless the window is not full and they reach further
+        back: then it is made anew from them. Returns how many were newer than the newest.
+        """
+        row = self.add(symbol)
+        count = int(self.counts[row])
+        oldest, known = (self._windows[row, -count, 0], self._windows[row, -1, 0]) if count else (-np.inf, -np.inf)
+        if count < self.warmup_bars and candles and candles[0][0] < oldest and candles[-1][0] >= known:
+            self.counts[row] = 0
+            self.missing.pop(symbol, None)
         for candle in candles:
-            new += self._append(row, candle)
-        return new
+            self._append(row, candle)
+        if self.counts[row] == self.warmup_bars:
+            self.missing.pop(symbol, None)
+        return sum(candle[0] > known for candle in candles)
 
-    def _append(self, row: int, candle: CandleRow) -> int:
+    def _append(self, row: int, candle: CandleRow) -> None:
         window, newest = self._windows[row], self._windows[row, -1, 0]
         if self.counts[row] and candle[0] <= newest:
-            return 0
+            return
         if self.counts[row] and candle[0] != newest + self.interval_ms:
             self.gaps += 1
             self.counts[row] = 0
+            self.missing[self.names[row]] = (int(newest) + self.interval_ms, int(candle[0]))
         window[:-1] = window[1:]
         window[-1] = candle
         self.counts[row] = min(self.counts[row] + 1, self.warmup_bars)
-        return 1
 
     def is_warm(self, symbol: str) -> bool:
         row = self.index.get(symbol)

@@ -6,6 +6,7 @@
 import json
 import os
 import random
+import shutil
 import threading
 import time
 from collections import Counter
@@ -33,9 +34,9 @@ LATEST = {"journal": 120, "fsync": 2_500, "snapshot": 2_500, "rename": 2_500, "p
 
 BUSY = {
     "providence.runs_per_symbol": RUNS // len(SYMBOLS),
-    "providence.duration_market_seconds": [60_000, 600_000],
-    "providence.max_loss_percent": [4, 40],
-    "providence.target_percent": [4, 40],
+    "providence.duration_market_seconds": [600_000, 6_000_000],
+    "providence.max_loss_percent": [10, 90],
+    "providence.target_percent": [10, 90],
     "providence.strategies": {
         "trend": {"weight": 1, "parameters": {"fast_bars": [1, 4], "slow_bars": [5, WARMUP], "band_bps": [0, 2]}},
         "breakout": {"weight": 1, "parameters": {"channel_bars": [2, 8], "atr_bars": [2, 8], "stop_atrs": [0.5, 2]}},
@@ -129,6 +130,7 @@ def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(t
                     resumed.assert_is(twin)
                     ticks |= resumed.ticks
                     oldest.add(resumed.oldest_segment)
+                    shutil.rmtree(resumed.folders.root)
             manager.begin()
             wait_for(lambda: manager.market_time() == moment(bars.last_market_ms), "the last price shown", 60)
             assert manager.stop() == 0, manager.log()[-2000:]

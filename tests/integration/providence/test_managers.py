@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
-from tests.support.market_steps import Prices, session
+from tests.support.market_steps import Candles, Prices, session
 from tests.support.providence import SYMBOLS, Feeder, ManagerProcess, publish, wait_for
 from tests.support.redis import RedisServer
 
@@ -122,6 +122,8 @@ def test_corrupted_and_missing_files_are_quarantined_and_named_and_the_others_go
     wait_for(lambda: len(manager.rows()) >= 96, "96 runs")
     assert manager.stop() == 0
     files = sorted(manager.saved_runs.glob("run_*.json"))
+    for segment in sorted(manager.saved_runs.glob("journal-*"))[:-1]:
+        segment.unlink()  # which may hold the whole life of a run, so that its file is made again
     before = manager.rows()
     flipped, cut, gone = files[:3]
     flipped.write_bytes(flipped.read_bytes().replace(b'"votes":', b'"vOtes":'))
@@ -215,3 +217,25 @@ def test_a_database_without_its_tables_is_named_with_the_cure(make):
     assert manager.start().wait(20) == 1
     assert "expected the tables of the platform, missing" in manager.log()
     assert "Cure:" in manager.log()
+
+
+def test_a_gap_pauses_the_runs_of_its_symbol_says_so_and_asks_for_the_history(make, server):
+    manager = make()
+    manager.begin()
+    client = server.client()
+    steps, lost = list(session(SYMBOLS, bars=20)), range(30 * 60_000, 33 * 60_000)
+    missed = [s for s in steps if isinstance(s, Candles) and s.symbol == SYMBOLS[0] and s.rows[0][0] in lost]
+    assert len(missed) == 3
+    client.hset("last:candles", f"{SYMBOLS[0]}|1m", "1")
+    for step in steps:
+        if step not in missed:
+            publish(client, step)
+    paused = wait_for(lambda: (v := manager.votes()) and (p := v.by_symbol.get(SYMBOLS[0])) and p.paused, "the reason shown")
+    assert "candles from 1970-01-01 00:30 to 00:33 are missing: its runs are paused" in paused
+    assert f"{SYMBOLS[0]}: {paused}; its history is asked for once more" in manager.log()
+    assert not any(vote.paused for name, vote in manager.votes().by_symbol.items() if name != SYMBOLS[0]), "the others go on"
+    wait_for(lambda: not client.hexists("last:candles", f"{SYMBOLS[0]}|1m"), "the worker asked for the whole history")
+    rows = tuple(row for step in steps if isinstance(step, Candles) and step.symbol == SYMBOLS[0] for row in step.rows)
+    publish(client, Candles(SYMBOLS[0], rows))
+    wait_for(lambda: not manager.votes().by_symbol[SYMBOLS[0]].paused, "no reason any more")
+    assert f"{SYMBOLS[0]}: its candles are whole again, its runs go on" in manager.log()

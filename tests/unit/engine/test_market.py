@@ -43,6 +43,29 @@ def test_a_gap_empties_the_window_so_that_no_average_reaches_across_it():
     assert market.is_warm(BTC)
 
 
+def test_a_history_that_reaches_behind_a_gap_fills_it():
+    market, candles = Market(MINUTE_MS, 5), walk(BTC, 12, seed=1)
+    market.append(BTC, candles[:6])
+    market.append(BTC, candles[8:9])
+    assert market.missing == {BTC: (6 * MINUTE_MS, 8 * MINUTE_MS)}
+    assert market.append(BTC, candles[:9]) == 0, "nothing newer: no decision on a bar that was decided on"
+    assert market.is_warm(BTC)
+    assert not market.missing
+    assert closes(market) == [row[4] for row in candles[4:9]]
+    market.append(BTC, candles[11:12])
+    assert market.append(BTC, [*candles[:10], candles[11]]) == 0
+    assert not market.is_warm(BTC), "the history has the same gap: it cannot be filled"
+    assert market.missing == {BTC: (10 * MINUTE_MS, 11 * MINUTE_MS)}
+
+
+def test_a_full_window_takes_no_history():
+    market, candles = Market(MINUTE_MS, 5), walk(BTC, 12, seed=1)
+    market.append(BTC, candles[4:10])
+    before = market.saved(BTC).candles.tobytes()
+    assert market.append(BTC, walk(BTC, 10, seed=2)) == 0
+    assert market.saved(BTC).candles.tobytes() == before
+
+
 def test_a_saved_window_loads_to_the_same_bits_and_a_longer_one_keeps_its_newest():
     market, candles = Market(MINUTE_MS, 5), walk(BTC, 8, seed=2)
     market.append(BTC, candles)

@@ -83,6 +83,7 @@ def _per_symbol(beats: Iterable[Row[Any]], counted: Mapping[str, _Counted]) -> V
             active_runs=active,
             quarantined_runs=sum(part["quarantined_runs"] for part in told),
             warm=bool(told) and all(part["warm"] for part in told),
+            paused="; ".join(sorted({part["paused"] for part in told if part.get("paused")})),
         )
     times = [beat.beat_at for beat in beats]
     return Votes(result, min(times), max(times))

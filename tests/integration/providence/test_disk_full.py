@@ -1,0 +1,113 @@
+"""A full disk: nothing is shown that is not written down, the reason is told, and with room again nothing is lost."""
+
+import os
+import subprocess
+
+import pytest
+from tests.support.market_steps import Prices, session
+from tests.support.providence import SYMBOLS, ManagerProcess, publish, wait_for
+from tests.support.redis import RedisServer
+from tests.support.twin import Resumed, Twin
+
+from threet.adapters.market_feed import MarketFeed
+from threet_providence.rules import engine_rules
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """8 MB in memory; only root may mount."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI") == "true":
+            pytest.fail("expected root, which alone can mount a small disk; CI=true allows no skip")
+        pytest.skip("only root can mount a small disk")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)], capture_output=True, text=True, check=False)
+    if mounted.returncode and os.environ.get("CI") != "true":
+        pytest.skip(f"this machine lets nobody mount: {mounted.stderr.strip()}")
+    assert mounted.returncode == 0, mounted.stderr
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder):
+    """To the last byte."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        for size in (1 << 16, 1 << 9, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError:
+                continue
+    return ballast
+
+
+def shown_until(manager):
+    moment = manager.market_time()
+    return moment and moment.timestamp() * 1000
+
+
+def test_a_full_disk_stops_what_is_shown_and_costs_nothing(tmp_path, small_disk):
+    with RedisServer(tmp_path / "redis") as server:
+        # Long between the snapshots, so that it is the journal that meets the full disk.
+        changes = {"providence.saved_runs": str(small_disk / "saved_runs"), "providence.snapshot_interval_seconds": 600}
+        manager = ManagerProcess(tmp_path / "one", server, **changes)
+        manager.saved_runs = small_disk / "saved_runs"
+        steps, client = list(session(SYMBOLS, bars=60)), server.client()
+        begun = 1 + next(number for number, step in enumerate(steps) if isinstance(step, Prices))
+        try:
+            for step in steps[:begun]:
+                publish(client, step)
+            rules = engine_rules(manager.settings, 0)
+            twin = Twin(rules, SYMBOLS, MarketFeed(server.client(), block_seconds=0.5, most_entries=500))
+            manager.begin()
+            wait_for(manager.market_time, "the first price shown")  # a new population begins with the newest: the same for both
+            for step in steps[begun:120]:
+                publish(client, step)
+            wait_for(lambda: manager.market_time() and sum(row["closed_trades"] for row in manager.rows().values()), "trades shown")
+            last = max(step.market_ms for step in steps[:120] if isinstance(step, Prices))
+            wait_for(lambda: shown_until(manager) == last, "all of it shown")
+            ballast, shown = fill(small_disk), manager.rows()
+            for step in steps[120:]:
+                publish(client, step)
+            wait_for(lambda: "room on the disk away" in manager.log(), "a line that the disk is full")
+            told = wait_for(lambda: (v := manager.votes()) and all(one.paused for one in v.by_symbol.values()) and v, "the reason shown")
+            assert "the disk of saved_runs is full (No space left on device)" in {vote.paused for vote in told.by_symbol.values()}.pop()
+            assert not any(vote.warm for vote in told.by_symbol.values())
+            assert manager.rows() == shown, "nothing that is not on the disk"
+            assert manager.process.poll() is None, "it waits"
+            ballast.unlink()
+            end = max(step.market_ms for step in steps if isinstance(step, Prices))
+            wait_for(lambda: shown_until(manager) == end, "the latest state shown")
+            assert "room on the disk is back" in manager.log()
+            wait_for(lambda: (v := manager.votes()) and not any(vote.paused for vote in v.by_symbol.values()), "no reason any more")
+            manager.kill()  # what is on the disk is all that there is
+            Resumed(manager.saved_runs, rules, tmp_path / "copy").assert_is(twin)
+            assert twin.engine.market_ms == end
+        finally:
+            manager.kill()
+            manager.engine.dispose()
+
+
+def test_snapshots_that_found_no_room_are_written_when_there_is_some(tmp_path, small_disk):
+    with RedisServer(tmp_path / "redis") as server:
+        manager = ManagerProcess(tmp_path / "one", server, **{"providence.saved_runs": str(small_disk / "saved_runs")})
+        manager.saved_runs = small_disk / "saved_runs"
+        client = server.client()
+        try:
+            manager.begin()
+            wait_for(lambda: "products:" in manager.log(), "the list of products")
+            ballast = fill(small_disk)
+            for step in session(SYMBOLS, bars=30):
+                publish(client, step)
+            wait_for(lambda: "room on the disk away" in manager.log(), "a line that the disk is full")
+            ballast.unlink()
+            wait_for(lambda: len(list(manager.saved_runs.glob("run_*.json"))) == 96, "a file of every run")
+            assert manager.stop() == 0
+            assert not list(manager.saved_runs.rglob(".*.tmp"))
+            manager.begin()
+            wait_for(lambda: "resumed 96 runs, 0 quarantined" in manager.log(), "all of them resumed")
+        finally:
+            manager.kill()
+            manager.engine.dispose()
