@@ -42,7 +42,7 @@ class Controls:
         self._store.set_flatten(f"{reason} (by {who})")
 
     def adopt(self) -> int:
-        """Accepts what the account holds now as ours: the baseline of later changes. Locks are opened.
+        """Accepts what the account holds now as ours: the baseline of later changes. The engine's locks are opened.
 
         Returns the number of positions. Raises ValueError while the local snapshot is not readable, or where cycles kept coming between.
         """
@@ -65,6 +65,7 @@ def _adopted(known: Mapping[Symbol, SymbolState], taken: AccountSnapshot) -> lis
             agreed_at=taken.exchange_time,
             lock_reason=None,
             locked_at=None,
+            lock_sources=None,
             agreeing_rounds=0,
             needs_person=False,
         )

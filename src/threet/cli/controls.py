@@ -69,7 +69,7 @@ def resume(config: Path | None, secrets: Path | None) -> None:
 @click.command()
 @settings_options
 def adopt(config: Path | None, secrets: Path | None) -> None:
-    """Accept what the account holds now as ours, and open every lock."""
+    """Accept what the account holds now as ours, and open every lock but a person's own."""
     settings, secret_values = read_settings(config, secrets)
     from threet.bootstrap import build_cli_services
 
@@ -78,7 +78,8 @@ def adopt(config: Path | None, secrets: Path | None) -> None:
         positions = _or_fail(services.controls.adopt, "nothing was adopted")
     except ValueError as error:
         raise click.ClickException(str(error)) from None
-    click.echo(f"adopted account {services.account} with {positions} open position{'' if positions == 1 else 's'}; all locks are open")
+    click.echo(f"adopted account {services.account} with {positions} open position{'' if positions == 1 else 's'}; its locks are open")
+    click.echo("A lock that a person put on stays until its time, or until `3t unlock`.")
     click.echo("From the next cycle on these positions are corrected toward the targets like any other.")
 
 

@@ -26,6 +26,12 @@ class SymbolAgreement:
         sizes = [abs(view.value) for view in self.sources.values() if isinstance(view, Known)]
         return max(sizes) if sizes else None
 
+    @property
+    def said(self) -> str:
+        """What each source said, in one line, such as ``a 0.5, b unknown (b: incomplete), local 0.5``."""
+        told = {name: f"unknown ({view.reason})" if isinstance(view, Unknown) else str(view.value) for name, view in self.sources.items()}
+        return ", ".join(f"{name} {text}" for name, text in sorted(told.items()))
+
 
 @dataclass(frozen=True, slots=True)
 class Agreements:

@@ -2,7 +2,7 @@
 
 Written invariants, each with a test:
 - A final state is never left.
-- What was sent is no intent again, and what the venue has accepted is neither doubted again nor said to be not executed, except by a person.
+- What was sent is no intent again. What the venue has accepted is not doubted again, and only a person may call it not executed.
 - From every state that is not final an end can be reached.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,6 +22,7 @@ from threet.domain.values import OrderState, Unknown
 
 AWAY = ObserverView("b", "http://127.0.0.1:2", False, "connection refused")
 LOCKED = SymbolState(BTC, lock_reason="changed by 1 without us")
+BY_ANN = SymbolState(BTC, manual_reason="lunch", manual_by="ann@desk", manual_until=datetime(2026, 6, 1, 13, tzinfo=UTC))
 
 
 def told(shown: Picture) -> str:
@@ -101,7 +102,9 @@ def test_a_service_that_left_says_nothing_of_the_config() -> None:
             "(buy 0.5 BTC/USDC:USDC) has no known end after 3 s => it is never sent again",
         ),
         ({"symbols": [view(state=LOCKED)]}, "BTC/USDC:USDC: locked: changed by 1 without us"),
-        ({"symbols": [view(state=replace(LOCKED, needs_person=True))]}, "a person must look and `3t adopt`"),
+        ({"symbols": [view(state=replace(LOCKED, needs_person=True))]}, "a person must look and `3t unlock` it"),
+        ({"symbols": [view(state=replace(LOCKED, lock_sources="a 1, local 0"))]}, "without us; the sources said: a 1, local 0 => only red"),
+        ({"symbols": [view(state=BY_ANN)]}, "BTC/USDC:USDC: locked by ann@desk until 2026-06-01 13:00:00 UTC: lunch => only reducing"),
         ({"symbols": [view(decided=entry(alert="on hold for 700 s"))]}, "BTC/USDC:USDC: on hold for 700 s => look at the position"),
     ],
 )
@@ -241,3 +244,19 @@ def test_a_picture_of_nothing_but_unknowns_can_be_shown() -> None:
     assert "unknown ([red]away[/red])" in text
     assert "10,000" not in text
     assert str(Decimal(0)) not in text.split("Symbols")[1].split("Last orders")[0]
+
+
+def test_the_document_shows_both_locks_with_who_and_why() -> None:
+    state = replace(BY_ANN, lock_reason="changed", lock_sources="a 1, local 0", unlocked="bob: seen")
+    shown = as_document(picture(symbols=[view(state=state)]), [])["symbols"][BTC]
+    assert shown["locked"] == "changed; by ann@desk until 2026-06-01 13:00:00 UTC: lunch"
+    assert shown["lock"]["person"] == {"reason": "lunch", "by": "ann@desk", "until": "2026-06-01T13:00:00+00:00"}
+    assert (shown["lock"]["engine"]["sources"], shown["lock"]["unlocked"]) == ("a 1, local 0", "bob: seen")
+    assert as_document(picture(symbols=[view()]), [])["symbols"][BTC]["lock"] is None
+
+
+@pytest.mark.parametrize(("trigger_price", "is_told"), [(Decimal(95), False), (None, True)])
+def test_a_stop_that_rests_is_no_problem_and_another_order_past_its_expiry_is(trigger_price: Decimal | None, is_told: bool) -> None:
+    old = order(OrderState.ACCEPTED, "0", expires_at=NOW - timedelta(days=3), trigger_price=trigger_price)
+    told = [problem.what for problem in find_problems(picture(unresolved=[old]))]
+    assert any("has no known end" in what for what in told) is is_told

@@ -7,6 +7,7 @@ from typing import Any
 
 from threet.application.store import Control, DecisionRecord, OrderRecord
 from threet.cli.status.picture import Aged, Picture, Problem, SymbolView, as_json
+from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Unknown
 
 
@@ -75,8 +76,26 @@ def _symbol(view: SymbolView, picture: Picture) -> dict[str, Any]:
         "consensus": decided.get("consensus"),
         "result": decided.get("result"),
         "alert": decided.get("alert"),
-        "locked": state.lock_reason if state is not None else decided.get("locked"),
+        "locked": state.why_locked if state is not None else decided.get("locked"),
+        "lock": _lock(state) if state is not None else None,
         "hold_since": as_json(state.hold_since) if state is not None else None,
+    }
+
+
+def _lock(state: SymbolState) -> dict[str, Any]:
+    """The engine's lock with what each source said at it, a person's own one, and who opened one last."""
+    engine = {
+        "reason": state.lock_reason,
+        "at": as_json(state.locked_at),
+        "sources": state.lock_sources,
+        "agreeing_rounds": state.agreeing_rounds,
+        "needs_person": state.needs_person,
+    }
+    person = {"reason": state.manual_reason, "by": state.manual_by, "until": as_json(state.manual_until)}
+    return {
+        "engine": None if state.lock_reason is None else engine,
+        "person": None if state.manual_reason is None else person,
+        "unlocked": state.unlocked,
     }
 
 

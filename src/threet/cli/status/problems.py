@@ -7,6 +7,7 @@ from typing import Any
 
 from threet.application.store import DecisionRecord
 from threet.cli.status.picture import Picture, Problem, SymbolView
+from threet.domain.symbol_state import SymbolState
 from threet.domain.values import OrderState, Unknown
 from threet.settings import Settings
 
@@ -200,6 +201,8 @@ def _cure_of(decision: DecisionRecord) -> str:
 def _orders(picture: Picture) -> Iterator[Problem]:
     for order in () if isinstance(picture.unresolved, Unknown) else picture.unresolved:
         age = (picture.at - order.created_at).total_seconds()
+        if order.rests:
+            continue
         if order.state is OrderState.UNKNOWN or picture.at > order.expires_at:
             yield Problem(
                 f"order {order.client_order_id} ({order.side} {order.contracts} {order.symbol}) has no known end after {age:.0f} s",
@@ -217,11 +220,8 @@ def _symbols(picture: Picture) -> Iterator[Problem]:
 
 
 def _symbol(view: SymbolView) -> Iterator[Problem]:
-    if view.state is not None and view.state.lock_reason is not None:
-        who = (
-            "a person must look and `3t adopt`" if view.state.needs_person else "it opens by itself once the sources agree for some rounds"
-        )
-        yield Problem(f"locked: {view.state.lock_reason}", f"only reducing orders are sent there; {who}")
+    if view.state is not None:
+        yield from _locks(view.state)
     decided = view.decided
     if decided is None:
         return
@@ -230,6 +230,21 @@ def _symbol(view: SymbolView) -> Iterator[Problem]:
     target = decided["target"]
     if target["kind"] == "Hold":
         yield Problem(f"holds: {target['reason']}", _cure_of_hold(target["reason"] or ""))
+
+
+def _locks(state: SymbolState) -> Iterator[Problem]:
+    if state.lock_reason is not None:
+        who = "it opens by itself once the sources agree for some rounds"
+        if state.needs_person:
+            who = "a person must look and `3t unlock` it, or `3t adopt` all"
+        said = "" if state.lock_sources is None else f"; the sources said: {state.lock_sources}"
+        yield Problem(f"locked: {state.lock_reason}{said}", f"only reducing orders are sent there; {who}")
+    if state.manual_reason is not None:
+        until = "" if state.manual_until is None else f" until {state.manual_until:%Y-%m-%d %H:%M:%S} UTC"
+        yield Problem(
+            f"locked by {state.manual_by}{until}: {state.manual_reason}",
+            "only reducing orders are sent there; it opens by itself then, or by `3t unlock`",
+        )
 
 
 def _cure_of_hold(reason: str) -> str:
