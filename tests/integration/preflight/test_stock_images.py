@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 import redis
+import yaml
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import text
@@ -111,6 +112,28 @@ def test_the_users_sql_run_again_changes_the_passwords(own_mariadb: MariaDb, pla
         pymysql.connect(host="127.0.0.1", port=own_mariadb.port, user="threet", password=f"{password}0", database="3t").close()
     with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
         pymysql.connect(host="127.0.0.1", port=own_mariadb.port, user="threet", password="first0")
+
+
+def test_a_password_that_changed_while_mariadb_was_down_is_its_users_at_the_next_start(own_mariadb: MariaDb, place: Place) -> None:
+    """As docker-compose.yml starts it: the file is run by the server itself."""
+    option = next(word for word in _command_of("mariadb") if word.startswith("--init-file="))
+    assert option == "--init-file=/docker-entrypoint-initdb.d/2-users.sql"
+    own_mariadb.client("DROP USER IF EXISTS threet@`%`, grafana@`%`")
+    for password in ("before", "after"):
+        with_passwords(place, password)
+        file = own_mariadb.folder / "2-users.sql"
+        file.write_text((place.handover / "mariadb_init" / "2-users.sql").read_text())
+        file.chmod(0o444)
+        own_mariadb.stop()
+        own_mariadb.start(f"--init-file={file}")
+        pymysql.connect(host="127.0.0.1", port=own_mariadb.port, user="threet", password=f"{password}0", database="3t").close()
+    with pytest.raises(pymysql.err.OperationalError, match="Access denied"):
+        pymysql.connect(host="127.0.0.1", port=own_mariadb.port, user="threet", password="before0")
+
+
+def _command_of(service: str) -> list[str]:
+    command: list[str] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"][service]["command"]
+    return command
 
 
 @pytest.mark.parametrize("password", ODD)
