@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -33,17 +32,27 @@ class Figures:
         self.lines.append(json.dumps({"name": name, "ours": round(value, 1), "unit": unit, "goal": goal, "met": value <= goal}))
 
 
+_FIGURES = pytest.StashKey[Figures]()
+
+
 @pytest.fixture(scope="session")
-def figures() -> Iterator[Figures]:
-    found = Figures()
-    yield found
-    sys.__stdout__.write("\n" + "\n".join(found.lines) + "\n") if sys.__stdout__ else None
+def figures(pytestconfig: pytest.Config) -> Figures:
+    return pytestconfig.stash.setdefault(_FIGURES, Figures())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_FIGURES, Figures()).lines:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
 def engine() -> None:
+    reason = None
     if not has_engine():
         reason = "no Docker engine answers: install Docker and start it, or leave these tests to a machine that has it"
+    elif os.geteuid() != 0:
+        reason = "the containers' processes are read and killed from the host: start these tests as root"
+    if reason is not None:
         pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 

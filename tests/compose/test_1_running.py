@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.compose.conftest import Figures
@@ -35,14 +38,30 @@ def test_status_says_that_nothing_is_wrong(stack: Stack) -> None:
 
 def test_only_three_ports_are_published_and_on_this_machine_alone(stack: Stack) -> None:
     published = {}
-    for service in (*OURS, *STOCK):
-        for port, places in (stack.inspect(service)["NetworkSettings"]["Ports"] or {}).items():
+    for one in json.loads(stack.run("docker", "inspect", *stack.containers())):
+        for port, places in (one["NetworkSettings"]["Ports"] or {}).items():
             for place in places or []:
-                published[service, port] = (place["HostIp"], int(place["HostPort"]))
+                published[one["Config"]["Labels"]["com.docker.compose.service"], port] = (place["HostIp"], int(place["HostPort"]))
     assert published == {
         ("flower", "5555/tcp"): ("127.0.0.1", stack.ports["FLOWER_PORT"]),
         ("prometheus", "9090/tcp"): ("127.0.0.1", stack.ports["PROMETHEUS_PORT"]),
     }
+
+
+def test_the_machine_listens_there_on_the_loopback_address_alone(stack: Stack) -> None:
+    ports = {stack.ports[key] for key in ("FLOWER_PORT", "PROMETHEUS_PORT")}
+    assert {(address, port) for address, port in _listening() if port in ports} == {("127.0.0.1", port) for port in ports}
+
+
+def _listening() -> Iterator[tuple[str, int]]:
+    """Address and port of each socket of this machine that waits for connections, as the kernel has them."""
+    for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+            local, state = (line.split()[column] for column in (1, 3))
+            if state == "0A":
+                address, port = local.split(":")
+                words = b"".join(bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8))
+                yield socket.inet_ntop(family, words), int(port, 16)
 
 
 def test_flower_asks_for_the_password_and_prometheus_sees_the_workers(stack: Stack) -> None:
@@ -105,7 +124,14 @@ def test_the_platforms_own_services_are_small(stack: Stack, figures: Figures) ->
     output = stack.run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *names)
     used = sum(_mib(line.split("/")[0].strip()) for line in output.splitlines())
     figures.add("own_services_memory_mb", used, "MB", 1000)
+    figures.add("own_services_pss_mb", sum(_pss_mib(pid) for service in OURS for pid in stack.processes(service)), "MB", 1000)
     assert used > 0
+
+
+def _pss_mib(pid: int) -> float:
+    """What a process has in memory, where shared pages count in shares."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 
 def _mib(text: str) -> float:

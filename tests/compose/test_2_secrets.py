@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from tests.support.secret_search import found_in, sent_by_browser, values_of
 from tests.support.stack import OURS, STOCK, Stack
-
-NOT_SECRET = {"walletAddress", "apiKey", "user"}  # addresses and names, which stand on screens
-
-
-def _values(part: Mapping[str, Any]) -> Iterator[str]:
-    for name, value in part.items():
-        if isinstance(value, Mapping):
-            yield from _values(value)
-        elif name not in NOT_SECRET:
-            yield str(value).removeprefix("0x")
-
-
-def found_in(text: str, values: list[str]) -> list[str]:
-    """The first letters of each value that stands in the text."""
-    return [f"{value[:4]}..." for value in values if value.lower() in text.lower()]
 
 
 @pytest.fixture(scope="module")
 def values(stack: Stack) -> list[str]:
-    found = list(_values(stack.secrets))
+    found = list(values_of(stack.secrets))
     assert len(found) == 10
     return found
 
 
 def _processes(stack: Stack, service: str) -> Iterator[tuple[str, str]]:
     """Command line and environment of each process, read from the host."""
-    for line in stack.run("docker", "top", stack.container(service), "-eo", "pid").split()[1:]:
+    for pid in stack.processes(service):
         for what in ("cmdline", "environ"):
             try:
-                yield f"{service} {what}", Path(f"/proc/{line}/{what}").read_bytes().decode(errors="replace")
-            except (OSError, PermissionError):
-                continue  # it has ended meanwhile
+                yield f"{what} of {pid}", Path(f"/proc/{pid}/{what}").read_bytes().decode(errors="replace")
+            except (FileNotFoundError, ProcessLookupError):
+                continue  # a health check that has ended meanwhile
 
 
 @pytest.mark.parametrize("service", [*OURS, *STOCK, "preflight"])
@@ -51,7 +36,9 @@ def test_inspect_logs_command_lines_and_environments_hold_none(stack: Stack, val
         "log": stack.run("docker", "logs", stack.container(service)),
     }
     if service != "preflight":
-        texts |= dict(_processes(stack, service))
+        processes = dict(_processes(stack, service))
+        assert any(name.startswith("environ") and text for name, text in processes.items())
+        texts |= processes
         texts["env"] = stack.in_container(service, "env")
     assert {what: found for what, text in texts.items() if (found := found_in(text, values))} == {}
 
@@ -69,12 +56,15 @@ def test_the_images_of_ours_hold_none(stack: Stack, values: list[str]) -> None:
 
 def test_what_is_in_an_environment_would_be_found(stack: Stack, values: list[str]) -> None:
     planted = values[3]
-    image = f"{stack.name}/observer"
-    name = stack.run("docker", "create", "-e", f"PASSWORD={planted}", image).strip()
+    command = ["docker", "create", "--env", f"PASSWORD={planted}", "--entrypoint", "sh", f"{stack.name}/observer", "-c", "env"]
+    name = stack.run(*command).strip()
     try:
         assert found_in(stack.run("docker", "inspect", name), values) == [f"{planted[:4]}..."]
+        stack.run("docker", "start", "--attach", name)
+        assert found_in(stack.run("docker", "logs", name), values) == [f"{planted[:4]}..."]
     finally:
         stack.run("docker", "rm", name)
+    assert found_in(f"Authorization: Basic {sent_by_browser(planted)}", values) == [f"{planted[:4]}..."]
 
 
 def test_each_service_has_the_secrets_that_it_may_have_and_no_others(stack: Stack) -> None:

@@ -51,6 +51,7 @@ def test_a_service_is_built_and_replaced_while_the_others_trade(stack: Stack, fi
     source.write_text(source.read_text() + "\n# another build\n")
     before, cycle = stack.container("celery_worker"), stack.last_cycle()
     stack.compose("up", "-d", "--build", "--no-deps", "celery_worker")
+    stack.note_images()
     stack.wait_until_well("celery_worker")
     assert stack.container("celery_worker") != before
     assert stack.last_cycle() > cycle

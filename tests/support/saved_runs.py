@@ -31,7 +31,8 @@ def all_of_them(saved_runs: Path) -> dict[str, SavedRun]:
 
 
 def quarantined(saved_runs: Path) -> list[str]:
-    return sorted(path.name for path in (saved_runs / "quarantine").glob("*"))
+    """Runs alone: what a kill tore off a journal's or a tail's end lies there too, and costs nothing."""
+    return sorted(path.name for path in (saved_runs / "quarantine").glob("run_*.json"))
 
 
 def _read(paths: Iterator[Path]) -> Iterator[tuple[str, SavedRun]]:

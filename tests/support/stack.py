@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from eth_account import Account
 from tests.support.books import decided, traded, wrong_trades
 from tests.support.redis import free_port
+from tests.support.secret_search import WEB_USER
 from tests.support.settings import ROOT
 
 SKIPPED = "grafana tempo otel-collector"  # images that not every machine can have
@@ -83,6 +85,7 @@ class Stack:
         self.folder, self.name = folder / "main", name
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(self.folder)], check=True, timeout=120)
         self.images: set[str] = set()
+        self.written_secrets: list[dict[str, Any]] = []
         self.saved_runs = self.folder / "providence" / "saved_runs"
         self.ports = {key: free_port() for key in ("GRAFANA_PORT", "FLOWER_PORT", "PROMETHEUS_PORT")}
         self._write_env()
@@ -99,6 +102,7 @@ class Stack:
 
     def write_secrets(self, values: Mapping[str, Any]) -> None:
         path = self.folder / "secrets.yml"
+        self.written_secrets.append(copy.deepcopy(dict(values)))
         path.write_text(yaml.safe_dump(dict(values)))
         path.chmod(0o600)
 
@@ -282,7 +286,7 @@ def _draw_secrets() -> dict[str, Any]:
         "exchange": {"apiKey": agent.address, "walletAddress": master.address, "privateKey": "0x" + agent.key.hex().removeprefix("0x")},
         "database": {name: random_secrets.token_hex(12) for name in ("password", "root_password", "readonly_password")},
         "redis": {"password": random_secrets.token_hex(12)},
-        "flower": {"user": "desk", "password": random_secrets.token_hex(12)},
+        "flower": {"user": WEB_USER, "password": random_secrets.token_hex(12)},
         "grafana": {"password": random_secrets.token_hex(12)},
         "observers": {name: {"private_key": random_secrets.token_hex(32)} for name in "abc"},
     }
