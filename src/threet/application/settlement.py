@@ -140,7 +140,7 @@ class Settler:
 
     def _resting(self, unsettled: Sequence[OrderRecord]) -> list[OrderRecord]:
         """The accepted stops that the venue still lists: one request for all of them, since they may rest for weeks."""
-        accepted = [order for order in unsettled if order.is_stop and order.state is OrderState.ACCEPTED]
+        accepted = [order for order in unsettled if order.rests]
         if not accepted:
             return []
         listed = {order.client_order_id for order in self._account.open_orders()}

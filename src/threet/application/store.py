@@ -55,6 +55,11 @@ class OrderRecord:
         """It rests at the venue until the mark is there, instead of being done at once."""
         return self.trigger_price is not None
 
+    @property
+    def rests(self) -> bool:
+        """A stop that the venue has taken: it has no end yet, and needs none."""
+        return self.is_stop and self.state is OrderState.ACCEPTED
+
 
 @dataclass(frozen=True, slots=True)
 class IntentFacts:

@@ -143,7 +143,7 @@ def test_a_stop_whose_answer_was_lost_is_found_and_not_placed_again(stopped):
     for _ in range(3):
         stopped.cycle()
     assert len(resting(stopped)) == 1
-    assert [order.state for order in stops(stopped)] == [OrderState.ACCEPTED]
+    assert [(order.state, order.rests) for order in stops(stopped)] == [(OrderState.ACCEPTED, True)]
 
 
 def test_while_the_list_of_open_orders_cannot_be_read_nothing_is_sent(stopped):

@@ -258,5 +258,5 @@ def test_the_document_shows_both_locks_with_who_and_why() -> None:
 @pytest.mark.parametrize(("trigger_price", "is_told"), [(Decimal(95), False), (None, True)])
 def test_a_stop_that_rests_is_no_problem_and_another_order_past_its_expiry_is(trigger_price: Decimal | None, is_told: bool) -> None:
     old = order(OrderState.ACCEPTED, "0", expires_at=NOW - timedelta(days=3), trigger_price=trigger_price)
-    told = [problem.what for problem in find_problems(picture(unresolved=[old]))]
+    told = [problem.what for problem in find_problems(picture(unresolved=[old]), SETTINGS)]
     assert any("has no known end" in what for what in told) is is_told
