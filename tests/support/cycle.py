@@ -36,7 +36,7 @@ MASTER, AGENT = make_wallet(11), make_wallet(12)
 QUICK = {
     "reconciliation": {"order_expires_seconds": 2, "expiry_margin_seconds": 0.2, "settle_margin_ms": 1, "lease_seconds": 10},
     "limits": {"drawdown_readings": 1},
-    "exchange": {"request_timeout_seconds": 2, "requests_per_minute": 60000},
+    "exchange": {"request_timeout_seconds": 2, "requests_per_minute": 1_000_000},
 }
 
 

@@ -74,7 +74,7 @@ def watch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watch]:
     wallet = make_wallet(77)
     with SimulatorProcess(folder / "simulator") as simulator:
         simulator.fund(wallet.address)
-        exchange = {"base_url": simulator.url, "requests_per_minute": 60_000}
+        exchange = {"base_url": simulator.url, "requests_per_minute": 1_000_000}
         observers = {"nodes": node_entries({}), "interval_seconds": 0.5, "request_timeout_seconds": 2}
         observers |= {"answer_timeout_seconds": 1.8, "sub_accounts_refresh_seconds": 2, "marks_refresh_seconds": 0.5}
         config = write_config(folder, {"exchange": exchange, "observers": observers})
