@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from threet.engine.entries import FUNDING, TRADE, Entry, EntryLog
+from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.runs import RunSpec
 from threet.engine.types import Bools, Floats, Ints, Slots
 
@@ -56,6 +56,7 @@ class RunColumns:
         self.specs: list[RunSpec | None] = []
         self.logs: list[EntryLog] = []
         self._free: list[int] = []
+        self._used = 0  # slots from here on never held a run
         self.slot_of: dict[str, int] = {}
 
     def add(self, spec: RunSpec, symbol: int, strategy: int, parameters: Sequence[float]) -> int:
@@ -63,6 +64,7 @@ class RunColumns:
         if not self._free:
             self._grow()
         slot = self._free.pop()
+        self._used = max(self._used, slot + 1)
         for name in _FLOATS + _INTS + _BOOLS:
             getattr(self, name)[slot] = 0
         self.start_balance[slot], self.leverage[slot], self.fee_rate[slot] = spec.start_balance, spec.leverage, spec.fee_rate
@@ -126,10 +128,39 @@ class RunColumns:
         self.mark[slots] = prices
         self.live_pnl[slots] = self.realised[slots] + unrealised - self.fees[slots] - self.funding[slots]
 
+    def update_prices(self, priced: Bools, marks: Floats, now_ms: int) -> Slots:
+        """Marks every run whose symbol is ``priced``, both by the symbol's row; returns those that reached loss, target or time.
+
+        Where all active runs are marked, which is what a tick mostly does, the columns are taken as they lie: the sums are those of
+        ``update_price``, and what they make of an empty slot nobody reads.
+        """
+        used = self._used
+        active, symbol = self.active[:used], self.symbol[:used]
+        chosen = active & priced[symbol]
+        if not np.array_equal(chosen, active):
+            slots = np.flatnonzero(chosen)
+            self.update_price(slots, marks[symbol[slots]])
+        else:
+            mark, live_pnl = self.mark[:used], self.live_pnl[:used]
+            np.take(marks, symbol, out=mark, mode="clip")
+            np.subtract(mark, self.entry[:used], out=live_pnl)
+            np.multiply(self.size[:used], live_pnl, out=live_pnl)
+            np.add(self.realised[:used], live_pnl, out=live_pnl)
+            live_pnl -= self.fees[:used]
+            live_pnl -= self.funding[:used]
+        live_pnl = self.live_pnl[:used]
+        over = (live_pnl <= -self.max_loss[:used]) | (live_pnl >= self.target[:used]) | (self.ends_ms[:used] <= now_ms)
+        return np.flatnonzero(over & chosen)
+
+    def count_by_symbol(self, symbols: int) -> Ints:
+        """How many active runs each of the first ``symbols`` rows has."""
+        return np.bincount(self.symbol[: self._used], weights=self.active[: self._used], minlength=symbols).astype(np.int64)
+
     def _book(self, kind: int, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
         self.dirty[slots] = True
-        for slot, time_ms, price, size in zip(slots.tolist(), times_ms.tolist(), prices.tolist(), sizes.tolist(), strict=True):
-            self.logs[slot].append(Entry(kind, time_ms, price, size))
+        logs = self.logs
+        for slot, *entry in zip(slots.tolist(), times_ms.tolist(), prices.tolist(), sizes.tolist(), strict=True):
+            logs[slot].add(kind, *entry)
 
     def _grow(self) -> None:
         old = len(self.specs)

@@ -51,6 +51,7 @@ class Engine:
         self.ancestors = Ancestors(rules.population.descent.best)
         self.market_ms = 0
         self.tick = 0
+        self._wanted: Ints = np.zeros(0, dtype=np.int64)  # by the symbol's row, the runs that it should have
 
     def on_products(self, symbols: Iterable[str]) -> Effects:
         """The symbols that exist now. Runs of one that is gone end; a new one gets its runs once it is warm and has a price."""
@@ -78,16 +79,15 @@ class Engine:
         """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time."""
         effects, market, runs = Effects(), self.market, self.runs
         self.market_ms = max(self.market_ms, market_ms)
-        rows = [market.add(symbol) for symbol in marks]
-        market.marks[rows] = list(marks.values())
+        rows = np.fromiter(map(market.add, marks), dtype=np.intp, count=len(marks))
+        market.marks[rows] = np.fromiter(marks.values(), dtype=np.float64, count=len(marks))
         priced = np.zeros(len(market.names), dtype=np.bool_)
         priced[rows] = True
-        slots = np.flatnonzero(runs.active & priced[runs.symbol]) if rows else np.zeros(0, dtype=np.intp)
-        runs.update_price(slots, market.marks[runs.symbol[slots]])
-        pnl = runs.live_pnl[slots]
-        self._end(slots[pnl <= -runs.max_loss[slots]], "loss", effects)
-        self._end(slots[(pnl >= runs.target[slots]) & runs.active[slots]], "target", effects)
-        self._end(slots[(self.market_ms >= runs.ends_ms[slots]) & runs.active[slots]], "duration", effects)
+        over = runs.update_prices(priced, market.marks, self.market_ms) if len(rows) else np.zeros(0, dtype=np.intp)
+        pnl = runs.live_pnl[over]
+        self._end(over[pnl <= -runs.max_loss[over]], "loss", effects)
+        self._end(over[(pnl >= runs.target[over]) & runs.active[over]], "target", effects)
+        self._end(over[(self.market_ms >= runs.ends_ms[over]) & runs.active[over]], "duration", effects)
         self._fill(marks, effects)
         return effects
 
@@ -186,11 +186,17 @@ class Engine:
 
     def _fill(self, symbols: Iterable[str], effects: Effects) -> None:
         """Fresh runs for each product that is warm, has a price and has fewer than it should."""
-        counts = np.bincount(self.runs.symbol[self.runs.active], minlength=len(self.market.names))
+        names, known = self.market.names, len(self._wanted)
+        if known < len(names):
+            self._wanted = np.append(self._wanted, [self.rules.population.runs_here(name) for name in names[known:]])
+        counts = self.runs.count_by_symbol(len(names))
+        short = set(np.flatnonzero(counts < self._wanted).tolist())
+        if not short:
+            return
         for symbol in symbols:
-            row, wanted = self.market.index[symbol], self._runs_here(symbol)
-            if counts[row] < wanted and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
-                effects.started.extend(self._start(symbol) for _ in range(wanted - int(counts[row])))
+            row = self.market.index[symbol]
+            if row in short and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
+                effects.started.extend(self._start(symbol) for _ in range(int(self._wanted[row] - counts[row])))
 
     def _start(self, symbol: str) -> RunSpec:
         number = self.next_number.get(symbol, 0)

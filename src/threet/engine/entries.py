@@ -32,10 +32,13 @@ class EntryLog:
         self._sizes = array("d")
 
     def append(self, entry: Entry) -> None:
-        self._kinds.append(entry.kind)
-        self._times.append(entry.time_ms)
-        self._prices.append(entry.price)
-        self._sizes.append(entry.size)
+        self.add(*entry)
+
+    def add(self, kind: int, time_ms: int, price: float, size: float) -> None:
+        self._kinds.append(kind)
+        self._times.append(time_ms)
+        self._prices.append(price)
+        self._sizes.append(size)
 
     def __len__(self) -> int:
         return len(self._sizes)
