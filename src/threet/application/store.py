@@ -168,6 +168,10 @@ class CycleStore(Protocol):
         """The newest first."""
         ...
 
+    def orders_named(self, beginning: str) -> list[OrderRecord]:
+        """Those whose client order id begins so, the newest first, a few of them."""
+        ...
+
     def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[IntentFacts], None]) -> None:
         """In one transaction: the lease is still this one and not past, the halt row is off (or the order reduces and a flatten is wanted),
         ``check`` agrees with the facts as they stand there; then the row is inserted with state INTENT.

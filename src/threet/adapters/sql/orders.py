@@ -24,6 +24,7 @@ _TOUCHED_THE_ACCOUNT = [OrderState.FILLED.value, OrderState.CANCELLED.value, Ord
 _HOUR = timedelta(hours=1)
 _TEXT_CHARACTERS = 4000
 """Of what a venue said: an error page must not keep an outcome from being recorded."""
+_SHOWN_OF_A_NAME = 10  # enough to see that more than one is meant
 _COLUMNS = [column for column in orders.c if column.name != "id"]
 
 
@@ -56,6 +57,11 @@ class OrderRows:
 
     def orders(self, limit: int) -> list[OrderRecord]:
         statement = select(*_COLUMNS).order_by(orders.c.id.desc()).limit(limit)
+        return read(self._engine, lambda connection: [order_from_row(row) for row in connection.execute(statement)])
+
+    def orders_named(self, beginning: str) -> list[OrderRecord]:
+        named = orders.c.client_order_id.startswith(beginning, autoescape=True)
+        statement = select(*_COLUMNS).where(named).order_by(orders.c.id.desc()).limit(_SHOWN_OF_A_NAME)
         return read(self._engine, lambda connection: [order_from_row(row) for row in connection.execute(statement)])
 
     def commit_intent(self, order: OrderRecord, lease: Lease, check: Callable[[IntentFacts], None]) -> None:
