@@ -26,6 +26,7 @@ from threet_providence.quarantine import Quarantined
 from threet_providence.resume import Resume
 from threet_providence.snapshots import to_bytes
 from threet_providence.steps import BaseRecord, BaseRun
+from threet_providence.tails import tail_of
 
 MARKER = "adoption.json"
 _NEW = ".new"
@@ -104,8 +105,8 @@ class Adoption:
         found = Resume(self._folders, shard, shards, engine, self._now).run()
         self._done.notes += found.notes
         self._done.quarantined += found.quarantined
-        for slot in np.flatnonzero(engine.runs.dirty & engine.runs.active).tolist():
-            image = engine.image(slot)
+        written = [engine.image(slot) for slot in np.flatnonzero(engine.runs.dirty & engine.runs.active).tolist()]
+        for image in written:
             write_whole(self._folders.run(image.spec.id), to_bytes(image))
         for image in found.to_save:
             write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
@@ -113,6 +114,8 @@ class Adoption:
         for image in found.to_save:
             self._folders.run(image.spec.id).unlink(missing_ok=True)
         sync_folder(self._folders.root)
+        for image in (*written, *found.to_save):
+            tail_of(self._folders.run(image.spec.id)).unlink(missing_ok=True)  # the whole files hold all of it
         return _Source(shard, engine, found.ids)
 
     def _base(self, shard: int, sources: Sequence[_Source]) -> BaseRecord:

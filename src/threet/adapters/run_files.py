@@ -5,17 +5,21 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import struct
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from threet.domain.values import Unknown
+from threet.engine.entries import KIND_NAMES
 
 _NEWEST_FORMAT = 2
 _HEAD = b'{"checksum":"'
+_TAIL_FRAME, _TAIL_MAGIC = struct.Struct("<4sII"), b"3TT1"
+_TAIL_ENTRY = struct.Struct("<Bqdd")
 
 
 class RunEntry(NamedTuple):
@@ -32,6 +36,7 @@ class RunFile:
     """What a run's file says, as of ``written`` (wall time); what came after is in Providence's journal."""
 
     written: datetime
+    journal_tick: int
     start_balance: float
     leverage: float
     fee_rate: float
@@ -54,7 +59,7 @@ def read_run_file(saved_runs: Path, run_id: str) -> RunFile | Unknown:
     # In the order in which a run's file moves, so that one that moves meanwhile is met.
     for path in (saved_runs / name, saved_runs / "ending" / name, saved_runs / "ended" / f"{name}.gz", saved_runs / "ended" / name):
         try:
-            return _parsed(path.read_bytes(), path)
+            return _with_tail(_parsed(path.read_bytes(), path), path.with_suffix(".tail"))
         except FileNotFoundError:
             continue
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
@@ -73,7 +78,8 @@ def _parsed(data: bytes, path: Path) -> RunFile:
     if body["format_version"] > _NEWEST_FORMAT:
         raise ValueError(f"expected format_version {_NEWEST_FORMAT} or older, was {body['format_version']}")
     return RunFile(
-        written=datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        written=_written(path),
+        journal_tick=int(body["journal_tick"]),
         start_balance=float(body["start_balance"]),
         leverage=float(body["leverage"]),
         fee_rate=float(body["fee_rate"]),
@@ -87,3 +93,44 @@ def _parsed(data: bytes, path: Path) -> RunFile:
         parameters=body["parameters"],
         entries=tuple(RunEntry(*entry) for entry in body["voms_state"]["entries"]),
     )
+
+
+def _with_tail(file: RunFile, tail: Path) -> RunFile:
+    """A long history goes on in a second file, up to its last whole record: the one behind may be being written."""
+    try:
+        data, written = tail.read_bytes(), _written(tail)
+    except FileNotFoundError:
+        return file
+    for payload in _records(data):
+        line, _, block = payload.partition(b"\n")
+        head = json.loads(line)
+        if head["journal_tick"] <= file.journal_tick:
+            continue
+        if head["entries_before"] != len(file.entries):
+            break  # of another file than the one that was read a moment ago
+        new = tuple(RunEntry(KIND_NAMES[kind], *rest) for kind, *rest in _TAIL_ENTRY.iter_unpack(block))
+        file = replace(
+            file,
+            written=written,
+            journal_tick=head["journal_tick"],
+            live_pnl=float(head["live_pnl"]),
+            last_price=float(head["last_price"]),
+            entries=file.entries + new,
+        )
+    return file
+
+
+def _records(data: bytes) -> Iterator[bytes]:
+    at = 0
+    while at + _TAIL_FRAME.size <= len(data):
+        magic, length, checksum = _TAIL_FRAME.unpack_from(data, at)
+        at += _TAIL_FRAME.size
+        payload = data[at : at + length]
+        if magic != _TAIL_MAGIC or len(payload) != length or zlib.crc32(payload) != checksum:
+            return
+        yield payload
+        at += length
+
+
+def _written(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)

@@ -43,7 +43,7 @@ def row(**changes: object) -> ListedRun:
 
 
 def file(*entries: RunEntry, last_price: float = 109.0) -> RunFile:
-    return RunFile(AT, 1000.0, 1.0, 0.0, 50.0, 100.0, 0, 10 * MINUTE, 0.0, last_price, None, {"fast_bars": 2.0}, entries)
+    return RunFile(AT, 0, 1000.0, 1.0, 0.0, 50.0, 100.0, 0, 10 * MINUTE, 0.0, last_price, None, {"fast_bars": 2.0}, entries)
 
 
 def drawn(*entries: RunEntry, candles: object = CANDLES, width: int = 60) -> str:
