@@ -32,7 +32,7 @@ class NewerFormat(SnapshotError):
 
 def to_bytes(image: RunImage) -> bytes:
     """The first line holds the checksum: SHA-256 of all bytes behind it. The whole is one JSON object."""
-    spec = image.spec
+    spec, columns = image.spec, image.entries.arrays(0, image.entry_count)
     body = {
         "format_version": FORMAT_VERSION,
         "run_id": spec.id,
@@ -59,7 +59,9 @@ def to_bytes(image: RunImage) -> bytes:
         "risen": image.risen,
         "votes": image.votes,
         "strategy_state": dict(image.state),
-        "voms_state": {"entries": [[KIND_NAMES[e.kind], e.time_ms, e.price, e.size] for e in image.entries.rows(image.entry_count)]},
+        "voms_state": {
+            "entries": [[KIND_NAMES[kind], *rest] for kind, *rest in zip(*image.entries.arrays(0, image.entry_count), strict=True)]
+        },
     }
     text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()[1:]
     return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text
@@ -101,18 +103,22 @@ def replayed(image: RunImage) -> Voms:
     """A fresh VOMS with every entry of the run, not yet marked."""
     spec = image.spec
     voms = Voms(start_balance=spec.start_balance, leverage=spec.leverage, fee_rate=spec.fee_rate)
-    for entry in image.entries.rows(image.entry_count):
-        book(voms, entry)
+    for kind, _, price, size in zip(*image.entries.arrays(0, image.entry_count), strict=True):
+        _book(voms, kind, price, size)
     return voms
 
 
 def book(voms: Voms, entry: Entry) -> None:
-    if entry.kind == TRADE:
-        voms.add_trade(entry.price, entry.size)
-    elif entry.kind == FUNDING:
-        voms.add_funding(entry.price, entry.size)
+    _book(voms, entry.kind, entry.price, entry.size)
+
+
+def _book(voms: Voms, kind: int, price: float, size: float) -> None:
+    if kind == TRADE:
+        voms.add_trade(price, size)
+    elif kind == FUNDING:
+        voms.add_funding(price, size)
     else:
-        raise ValueError(f"expected an entry of kind {' or '.join(KIND_NAMES)}, was {entry.kind}")
+        raise ValueError(f"expected an entry of kind {' or '.join(KIND_NAMES)}, was {kind}")
 
 
 def _body(data: bytes) -> dict[str, Any]:
@@ -136,7 +142,7 @@ def _body(data: bytes) -> dict[str, Any]:
 def _image(body: dict[str, Any]) -> RunImage:
     log = EntryLog()
     for kind, time_ms, price, size in body["voms_state"]["entries"]:
-        log.append(Entry(_KINDS[kind], time_ms, price, size))
+        log.add(_KINDS[kind], time_ms, price, size)
     return RunImage(
         spec=_spec(body),
         tick=int(body["journal_tick"]),

@@ -42,11 +42,10 @@ def check(image: RunImage) -> None:
     reason: object = image.exit_reason
     if not isinstance(reason, str | None):
         wrong.append(f"exit_reason as text, was {reason!r}")
-    wrong += [
-        f"entry {number} finite, was {entry}"
-        for number, entry in enumerate(image.entries.rows(image.entry_count))
-        if not (math.isfinite(entry.price) and math.isfinite(entry.size))
-    ]
+    _, _, prices, sizes = image.entries.arrays(0, image.entry_count)
+    if not (all(map(math.isfinite, prices)) and all(map(math.isfinite, sizes))):
+        numbers = enumerate(zip(prices, sizes, strict=True))
+        wrong += [f"entry {number} finite, was {pair}" for number, pair in numbers if not all(map(math.isfinite, pair))]
     if wrong:
         raise ValueError(f"expected {wrong[0]}")
 
