@@ -111,7 +111,7 @@ def state_of(engine: Engine) -> dict[str, tuple[object, ...]]:
             bool(runs.risen[slot]),
             bool(runs.votes[slot]),
             tuple(value.hex() for value in runs.state[slot].tolist()),
-            tuple((e.kind, e.time_ms, e.price.hex(), e.size.hex()) for e in runs.logs[slot].rows()),
+            tuple(part.tobytes() for part in runs.logs[slot].arrays(0, len(runs.logs[slot]))),
         )
         for run_id, slot in runs.slot_of.items()
     }

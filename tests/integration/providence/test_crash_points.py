@@ -4,7 +4,10 @@ import random
 import shutil
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.support.market_steps import A, B, C, session
+from tests.support.properties import examples
 from tests.support.shard import Shard, entries_of
 
 from threet_providence.files import write_whole
@@ -25,6 +28,14 @@ def undisturbed(entries, tmp_path_factory):
     state = shard.state()
     assert len(state) == 72
     return state, shard.ended(), shard.surroundings()
+
+
+@pytest.fixture(scope="module")
+def undisturbed_few(entries, tmp_path_factory):
+    shard = Shard(tmp_path_factory.mktemp("undisturbed"), runs_per_symbol=6)
+    for entry in entries:
+        shard.feed([entry])
+    return shard.state(), shard.ended(), shard.surroundings()
 
 
 def feed_some(shard, chance, entries, count):
@@ -110,3 +121,43 @@ def test_a_run_that_ended_before_the_kill_is_not_lost_nor_doubled(entries, undis
     again.save()
     assert not Shard(tmp_path).found.to_save
     assert Shard(tmp_path).state() == undisturbed[0]
+
+
+class Lives:
+    """One shard, killed and resumed as often as it is told."""
+
+    def __init__(self, root):
+        self.root = root
+        self.shard = Shard(root, runs_per_symbol=6)
+
+    def feed(self, entries, count):
+        self.shard.feed(self.shard.next_of(entries)[:count])
+        self.kill()
+
+    def kill(self):
+        """Forgotten, and another one resumes: what it was not told of its own ids it reads from the journal."""
+        self.shard = Shard(self.root, runs_per_symbol=6)
+        assert not self.shard.found.quarantined
+
+
+steps = st.lists(st.tuples(st.sampled_from(["feed", "feed", "save", "tear", "half", "rotate"]), st.integers(1, 60)), max_size=12)
+
+
+@settings(max_examples=examples(0.5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(steps)
+def test_any_sequence_of_lives_replays_to_the_undisturbed_one(entries, undisturbed_few, tmp_path_factory, lives):
+    one = Lives(tmp_path_factory.mktemp("lives"))
+    for kind, number in lives:
+        if kind == "feed":
+            one.feed(entries, number)
+            continue
+        one.shard.feed(one.shard.next_of(entries)[: number % 7])
+        if kind == "save":
+            one.shard.save()
+        else:
+            {"tear": tear, "half": half_a_round, "rotate": rotated_only}[kind](one.shard, random.Random(number))
+        one.kill()
+    one.feed(entries, len(entries))
+    assert one.shard.state() == undisturbed_few[0]
+    assert one.shard.ended() == undisturbed_few[1]
+    assert one.shard.surroundings() == undisturbed_few[2]

@@ -76,6 +76,7 @@ def test_a_full_disk_stops_what_is_shown_and_costs_nothing(tmp_path, small_disk)
             assert "the disk of saved_runs is full (No space left on device)" in {vote.paused for vote in told.by_symbol.values()}.pop()
             assert not any(vote.warm for vote in told.by_symbol.values())
             assert manager.rows() == shown, "nothing that is not on the disk"
+            assert manager.process is not None
             assert manager.process.poll() is None, "it waits"
             ballast.unlink()
             end = max(step.market_ms for step in steps if isinstance(step, Prices))

@@ -34,9 +34,9 @@ LATEST = {"journal": 120, "fsync": 2_500, "snapshot": 2_500, "rename": 2_500, "p
 
 BUSY = {
     "providence.runs_per_symbol": RUNS // len(SYMBOLS),
-    "providence.duration_market_seconds": [600_000, 6_000_000],
-    "providence.max_loss_percent": [10, 90],
-    "providence.target_percent": [10, 90],
+    "providence.duration_market_seconds": [20_000, 100_000],
+    "providence.max_loss_percent": [4, 40],
+    "providence.target_percent": [4, 40],
     "providence.strategies": {
         "trend": {"weight": 1, "parameters": {"fast_bars": [1, 4], "slow_bars": [5, WARMUP], "band_bps": [0, 2]}},
         "breakout": {"weight": 1, "parameters": {"channel_bars": [2, 8], "atr_bars": [2, 8], "stop_atrs": [0.5, 2]}},

@@ -1,11 +1,14 @@
 """VOMS: what it must hold, and that its columns are the plain form to the bit."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.properties import examples
+from tests.support.reference_voms import books
 
 from threet.engine.columns import RunColumns
 from threet.engine.entries import Entry
@@ -71,6 +74,35 @@ def test_columns_have_the_bits_of_the_plain_form(history, last):
     for step in history:
         both.take(*step)
     both.assert_same_bits(last)
+
+
+whole_prices, whole_sizes = st.integers(1, 100_000), st.integers(-1_000, 1_000).filter(bool)
+turns = st.sampled_from(["add", "part", "close", "flip", "funding"])
+
+
+@settings(max_examples=examples(3))
+@given(st.lists(st.tuples(turns, whole_prices, whole_sizes, st.integers(1, 7)), max_size=60), whole_prices)
+def test_the_books_are_those_of_a_plain_reference_through_flips_partial_closes_and_funding(moves, last):
+    """Sizes are whole, so that both know exactly when a position is closed; amounts agree to what 64 bits can hold."""
+    voms, history, turnover = new_voms(), [], 1.0
+    for turn, price, size, part in moves:
+        held = int(voms.size)
+        if turn == "funding":
+            history.append(("funding", (price % 7 - 3) / 8, float(held)))
+            voms.add_funding(*history[-1][1:])
+            continue
+        wanted = {"add": size, "part": -held // part, "close": -held, "flip": -2 * held}[turn]
+        if wanted:
+            history.append(("trade", float(price), float(wanted)))
+            voms.add_trade(*history[-1][1:])
+            turnover += abs(wanted) * max(price, last)
+    voms.update_price(float(last))
+    right = books(history, voms.fee_rate)
+    assert (Fraction(voms.size), voms.closed_trades) == (right.size, right.closed_trades)
+    for name in ("realised", "fees", "funding"):
+        assert math.isclose(getattr(voms, name), float(getattr(right, name)), abs_tol=1e-11 * turnover), name
+    assert math.isclose(voms.entry, float(right.entry), rel_tol=1e-9, abs_tol=1e-11 * turnover)
+    assert math.isclose(voms.live_pnl, float(right.live_pnl(last)), abs_tol=1e-10 * turnover)
 
 
 @given(histories, prices)
