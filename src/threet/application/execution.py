@@ -169,7 +169,7 @@ def cap_check(planned: PlannedOrder, decision: Decision) -> Callable[[IntentFact
             raise CapExceeded(decision.no_new_risk)
         held, caps = _known(decision)
         check_rate(planned.correction, facts.orders_last_hour, caps)
-        check_caps(planned.correction, held, [pending(order) for order in facts.unsettled], caps)
+        check_caps(planned.correction, held, [*(pending(order) for order in facts.unsettled), *decision.foreign], caps)
 
     return check
 

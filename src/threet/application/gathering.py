@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from threet.application.execution import pending
-from threet.application.facts import AccountSnapshot, Fill, Observation, Price, Product, Votes
+from threet.application.facts import AccountSnapshot, Fill, Observation, OpenOrder, Price, Product, Votes
 from threet.application.ports import AccountData, LastValues, MarketData, ObserverNode
 from threet.application.settlement import Settlement
 from threet.application.store import Control, CycleStore, Lease, OrderRecord, RecordedFill
 from threet.domain.drawdown import RiskState, Transfers
 from threet.domain.errors import VenueError
+from threet.domain.foreign import ForeignOrder, ForeignOrders
 from threet.domain.inputs import CycleInputs
 from threet.domain.price_band import is_jump
 from threet.domain.resting import RestingStop
@@ -60,11 +61,13 @@ class Gatherer:
 
     def gather(self, lease: Lease, control: Control, settlement: Settlement, clock: Callable[[], datetime]) -> CycleInputs:
         """``clock`` is the wall clock: it is looked at once the slow sources have answered, so that an age is that at the decision."""
+        # Orders before positions: one that is filled between the two is then in both, and never in none.
+        foreign = self._read_foreign(settlement, clock())
         products = {product.symbol: self._terms.for_product(product) for product in self._store.products()}
         observers = ask_together({node.name: node.observe for node in self._observers})
         local = self._store.snapshot(self._terms.account)
         states = self._store.symbol_states()
-        held = _held_symbols(local, observers)
+        held = _held_symbols(local, observers) | (set() if isinstance(foreign, Unknown) else {order.symbol for order in foreign.value})
         rules = self._read_rules(sorted(set(products) | held))
         risk = self._store.risk(self._terms.account)
         # After the sources: a transfer that one of them saw is then among these.
@@ -96,8 +99,19 @@ class Gatherer:
             transfers=transfers,
             stops=tuple(resting_stop(order) for order in settlement.stops),
             entry_prices=_entry_prices(local),
+            foreign=foreign,
             terms=self._terms.terms,
         )
+
+    def _read_foreign(self, settlement: Settlement, now: datetime) -> ForeignOrders:
+        """What rests at the venue and is none of ours that have no end yet."""
+        ours = {order.client_order_id for order in [*settlement.open_orders, *settlement.stops]}
+        try:
+            listed = self._account.open_orders()
+        except VenueError as error:
+            return Unknown(str(error))
+        others = [order for order in listed if order.client_order_id not in ours]
+        return Known(tuple(foreign_order(order) for order in others), now, "venue")
 
     def _read_prices(
         self, products: Mapping[Symbol, SymbolTerms], observers: Mapping[str, Known[Observation] | Unknown], held: set[Symbol]
@@ -209,6 +223,10 @@ def resting_stop(order: OrderRecord) -> RestingStop:
     if order.trigger_price is None:
         raise ValueError(f"expected a stop, {order.client_order_id} has no trigger price")
     return RestingStop(order.client_order_id, order.symbol, order.side, order.contracts, order.trigger_price)
+
+
+def foreign_order(order: OpenOrder) -> ForeignOrder:
+    return ForeignOrder(order.exchange_order_id, order.symbol, order.remaining_contracts * order.side.sign, order.reduce_only)
 
 
 def _marks_of_jumps(

@@ -81,6 +81,7 @@ def _symbol_to_json(item: SymbolDecision, vote_full_size_runs: int) -> dict[str,
         "result": item.result,
         "alert": item.alert,
         "limits": list(item.limits),
+        "foreign_orders": [str(order) for order in item.foreign_orders],
     }
 
 

@@ -68,6 +68,8 @@ def all_symbols(inputs: CycleInputs) -> list[Symbol]:
         if isinstance(view, Known):
             names |= {name for name, contracts in view.value.positions.items() if contracts != 0}
     names |= {order.symbol for order in inputs.pending}
+    if isinstance(inputs.foreign, Known):
+        names |= {order.symbol for order in inputs.foreign.value}
     return sorted(names)
 
 

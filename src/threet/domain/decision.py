@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from threet.domain.agreement import Agreements, SymbolAgreement, find_agreements
-from threet.domain.caps import Caps, Exposure
+from threet.domain.caps import Caps, Exposure, Pending
 from threet.domain.corrections import Nothing, correction_for
 from threet.domain.drawdown import RiskState, after_reading, why_no_new_risk
+from threet.domain.foreign import ForeignOrder, foreign_orders_of, why_uncounted
 from threet.domain.identity import client_order_id
 from threet.domain.inputs import CycleInputs
 from threet.domain.portfolio import caps_of, exposures, scale_factors
@@ -60,13 +61,14 @@ class SymbolDecision:
     result: str
     alert: str | None
     limits: tuple[str, ...]
+    foreign_orders: tuple[ForeignOrder, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """``plan`` is in the order of sending: reductions first; then ``stops`` are placed and ``stale_stops`` cancelled.
 
-    ``no_new_risk``: why nothing of the account may grow, or None.
+    ``no_new_risk``: why nothing of the account may grow, or None. ``foreign``: orders that are not ours, at their worst.
     """
 
     account_value: Known[Decimal] | Unknown
@@ -78,6 +80,7 @@ class Decision:
     caps: Caps | Unknown
     risk: RiskState
     no_new_risk: str | None
+    foreign: Sequence[Pending]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ def decide(inputs: CycleInputs) -> Decision:
     """Consensus, then targets, then the plan. Sends nothing and remembers nothing."""
     agreements = find_agreements(inputs)
     risk = _next_risk(inputs, agreements)
-    no_new_risk = why_no_new_risk(risk, inputs.transfers, inputs.terms.risk)
+    no_new_risk = why_no_new_risk(risk, inputs.transfers, inputs.terms.risk) or why_uncounted(inputs.foreign)
     states = {name: _next_state(inputs, name, agreements) for name in agreements.by_symbol}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
     factors = scale_factors(inputs, agreements, _wanted_usd(agreements, wishes))
@@ -138,6 +141,7 @@ def decide(inputs: CycleInputs) -> Decision:
         caps_of(inputs, agreements),
         risk,
         no_new_risk,
+        () if isinstance(inputs.foreign, Unknown) else tuple(order.pending for order in inputs.foreign.value),
     )
 
 
@@ -250,7 +254,8 @@ def _decide_symbol(
     state = replace(state, dust=result.startswith("dust"))
     price = None if wish.market is None else wish.market.price
     limits = tuple(said for said in (wish.cap if isinstance(wish, _Wish) else None, account.no_new_risk, cut) if said is not None)
-    return SymbolDecision(target, agreement, wish.vote, price, state, result, alert, limits), order
+    others = foreign_orders_of(inputs.foreign, name)
+    return SymbolDecision(target, agreement, wish.vote, price, state, result, alert, limits, others), order
 
 
 def _target(inputs: CycleInputs, agreement: SymbolAgreement, state: SymbolState, wish: _Wish | _Held, account: _Account) -> AnyTarget:

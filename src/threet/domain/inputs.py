@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from threet.domain.caps import Pending
 from threet.domain.drawdown import RiskState, Transfers
+from threet.domain.foreign import ForeignOrders
 from threet.domain.resting import RestingStop
 from threet.domain.sources import SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
@@ -23,7 +24,8 @@ class CycleInputs:
 
     ``last_activity`` is, per symbol, the venue's time of our last fill or settlement. ``products`` holds the symbols that may be
     traded; a symbol from anywhere else is reported. ``adopted`` is False for an account that this database has never traded.
-    ``marks`` are the observers' own, of the symbols whose price jumped; ``stops`` rest at the venue and are not among ``pending``.
+    ``marks`` are the observers' own, of the symbols whose price jumped; ``stops`` rest at the venue and are not among ``pending``;
+    ``foreign`` are the open orders that are not ours.
     """
 
     epoch: str
@@ -47,4 +49,5 @@ class CycleInputs:
     transfers: Transfers
     stops: tuple[RestingStop, ...]
     entry_prices: Mapping[Symbol, Decimal]
+    foreign: ForeignOrders
     terms: Terms

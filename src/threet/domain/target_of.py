@@ -53,6 +53,8 @@ def known_vote(inputs: CycleInputs, name: Symbol) -> Vote | Hold:
     vote = inputs.votes.value.get(name)
     if vote is None:
         return Hold("votes: no shard runs this symbol yet")
+    if vote.paused:
+        return Hold(f"votes: {vote.paused}")
     if not vote.warm:
         return Hold("votes: warming up, or its candles are stale")
     runs = vote.active_runs + vote.quarantined_runs
@@ -102,7 +104,7 @@ def restricted(
         return Hold("an order of ours there has no known end yet")
     target = round_to_lot(capped, rules.lot)
     if state.locked:
-        return ReduceOnly(target, f"locked: {state.lock_reason}")
+        return ReduceOnly(target, f"locked: {state.why_locked}")
     stopped = no_new_risk or switched_off(inputs.products[rules.symbol], target)
     if stopped is not None:
         return ReduceOnly(target, stopped)

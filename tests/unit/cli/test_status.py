@@ -260,3 +260,11 @@ def test_a_stop_that_rests_is_no_problem_and_another_order_past_its_expiry_is(tr
     old = order(OrderState.ACCEPTED, "0", expires_at=NOW - timedelta(days=3), trigger_price=trigger_price)
     told = [problem.what for problem in find_problems(picture(unresolved=[old]), SETTINGS)]
     assert any("has no known end" in what for what in told) is is_told
+
+
+def test_what_is_of_other_origin_is_counted_and_reported() -> None:
+    stranger = view("XRP/USDC:USDC", entry(foreign_orders=["7: +3", "8: -1 reduce-only"]), is_product=False)
+    shown = picture(symbols=[view(), stranger])
+    assert as_document(shown, [])["other_origin"] == {"positions": {"XRP/USDC:USDC": "0.5"}, "orders": 2}
+    assert "XRP/USDC:USDC: 2 open orders of other origin: 7: +3, 8: -1 reduce-only => counted in every limit" in told(shown)
+    assert as_document(picture(symbols=[replace(view(), decided=None)]), [])["other_origin"]["orders"] is None

@@ -95,6 +95,7 @@ def inputs(local=None, observers=None, votes=None, states=(), **changes) -> Cycl
         transfers=Known((), NOW, "venue"),
         stops=(),
         entry_prices={},
+        foreign=Known((), NOW, "venue"),
         terms=TERMS,
     )
     return replace(base, **changes)

@@ -26,6 +26,7 @@ def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]
         "account": picture.account,
         "account_value": _aged(picture.account_value),
         "symbols": {view.symbol: _symbol(view, picture) for view in picture.symbols},
+        "other_origin": _other_origin(picture),
         "open_orders": _orders(picture.unresolved),
         "last_orders": _orders(picture.last_orders),
         "last_decision": _decision(picture),
@@ -76,9 +77,20 @@ def _symbol(view: SymbolView, picture: Picture) -> dict[str, Any]:
         "consensus": decided.get("consensus"),
         "result": decided.get("result"),
         "alert": decided.get("alert"),
+        "foreign_orders": decided.get("foreign_orders"),
         "locked": state.why_locked if state is not None else decided.get("locked"),
         "lock": _lock(state) if state is not None else None,
         "hold_since": as_json(state.hold_since) if state is not None else None,
+    }
+
+
+def _other_origin(picture: Picture) -> dict[str, Any]:
+    """What is at the venue and not ours: positions in no product, by symbol, and the number of orders. None where nobody could read it."""
+    held = {view.symbol: view.actual for view in picture.symbols if not view.is_product}
+    decided = [view.decided for view in picture.symbols if view.decided]
+    return {
+        "positions": {name: as_json(actual) for name, actual in held.items() if actual != 0},
+        "orders": sum(len(entry.get("foreign_orders") or []) for entry in decided) if decided else None,
     }
 
 

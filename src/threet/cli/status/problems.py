@@ -227,6 +227,12 @@ def _symbol(view: SymbolView) -> Iterator[Problem]:
         return
     if decided["alert"]:
         yield Problem(decided["alert"], "look at the position; `3t flatten` closes it, if the sources agree")
+    others = decided.get("foreign_orders") or []
+    if others:
+        yield Problem(
+            f"{len(others)} open order{'s' if len(others) > 1 else ''} of other origin: {', '.join(others)}",
+            "counted in every limit as if executed, and never touched: cancel at the venue what nobody needs",
+        )
     target = decided["target"]
     if target["kind"] == "Hold":
         yield Problem(f"holds: {target['reason']}", _cure_of_hold(target["reason"] or ""))
