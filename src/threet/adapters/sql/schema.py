@@ -19,7 +19,10 @@ SEED_INSTRUMENTS = (("BTC", 40), ("ETH", 25), ("SOL", 20), ("DOGE", 10))
 """Instrument and maximum leverage; the product is INSTRUMENT/USDC:USDC."""
 
 _EMBEDDED = "stop everything, move the file away and start again: an embedded database is made at the first start"
-_SERVER = "a fresh server: mariadb -u root -p < init.sql; an older one: apply the files of migrations/ that are newer, in order (in containers: make migrate FILE=...)"
+_SERVER = (
+    "a fresh server: mariadb -u root -p < init.sql; "
+    "an older one: apply the files of migrations/ that are newer, in order (in containers: make migrate FILE=...)"
+)
 
 
 class SchemaError(Exception):

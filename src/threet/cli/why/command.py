@@ -33,7 +33,8 @@ def command(config: Path | None, secrets: Path | None, what: str, as_one_line: b
 
     try:
         store = build_cli_services(settings, secret_values).store
-        story = _of_order(store, what) if _ORDER.fullmatch(what) else _of_symbol(store, what)
+        find = _of_order if _ORDER.fullmatch(what) else _of_symbol
+        story = find(store, what, timedelta(seconds=float(settings.reconciliation.fills_overlap_seconds)))
     except DatabaseError as error:
         raise click.ClickException(f"the database does not answer: {str(error).splitlines()[0]}") from None
     sections = explain(story)
@@ -49,7 +50,7 @@ def command(config: Path | None, secrets: Path | None, what: str, as_one_line: b
             click.echo(f"  {line}")
 
 
-def _of_order(store: CycleStore, beginning: str) -> Story:
+def _of_order(store: CycleStore, beginning: str, overlap: timedelta) -> Story:
     from threet.cli.why.explanation import Story
 
     found = store.orders_named(beginning.lower())
@@ -62,11 +63,11 @@ def _of_order(store: CycleStore, beginning: str) -> Story:
         raise click.ClickException(
             f"{order.client_order_id} was sent by no cycle that is kept: {order.reason or 'no reason recorded'} ({order.state})"
         )
-    fills = _fills(store, order)
+    fills = _fills(store, order, overlap)
     return Story(order.symbol, record, order, fills, store.symbol_states().get(order.symbol))
 
 
-def _of_symbol(store: CycleStore, name: str) -> Story:
+def _of_symbol(store: CycleStore, name: str, overlap: timedelta) -> Story:
     """The newest decision; with its order of this symbol, where it sent one."""
     from threet.cli.why.explanation import Story
     from threet.domain.values import Symbol
@@ -82,11 +83,11 @@ def _of_symbol(store: CycleStore, name: str) -> Story:
     planned = next((order["client_order_id"] for order in record.plan if order["symbol"] == symbol), None)
     orders = store.orders_named(planned) if planned else []
     order = orders[0] if orders else None
-    fills = _fills(store, order) if order is not None else []
+    fills = _fills(store, order, overlap) if order is not None else []
     return Story(symbol, record, order, fills, store.symbol_states().get(symbol))
 
 
-def _fills(store: CycleStore, order: OrderRecord) -> list[Fill]:
+def _fills(store: CycleStore, order: OrderRecord, overlap: timedelta) -> list[Fill]:
     """The venue's times may be a little before ours."""
-    after = order.created_at - timedelta(minutes=1)
+    after = order.created_at - overlap
     return [item.fill for item in store.fills_after(after) if item.fill.client_order_id == order.client_order_id]
