@@ -6,6 +6,7 @@ after it, then the new entries as they lie in memory (little-endian). When as mu
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
@@ -71,7 +72,7 @@ class Tails:
         del self._written[image.spec.id]  # until it is whole: behind half a record nothing could be read
         with open(path, "ab", buffering=0) as file:
             if file.write(data) != len(data):
-                raise OSError(f"{path}: the disk took a part of a record only")
+                raise OSError(errno.ENOSPC, "the disk took a part of a record only", str(path))
             os.fdatasync(file.fileno())
         self._written[image.spec.id] = replace(written, entries=image.entry_count, tail_bytes=written.tail_bytes + len(data))
         return True

@@ -20,6 +20,7 @@ from threet_providence.journal import segment_paths
 from threet_providence.lock import ShardLock, ShardTaken
 from threet_providence.quarantine import Quarantined, per_symbol, put_aside
 from threet_providence.snapshots import SnapshotError, load
+from threet_providence.tails import Tails
 
 SYMBOLS = (A, B)
 ENTRIES = entries_of(list(session(SYMBOLS, bars=40)))
@@ -28,10 +29,11 @@ AS_A_RULE = settings(max_examples=examples(2), suppress_health_check=[HealthChec
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """Runs, final files, archives, two segments of the journal and its tail, a lock and a note of the quarantine."""
+    """Runs, their tails, final files, archives, two segments of the journal and its tail, a lock and a note of the quarantine."""
     root = tmp_path_factory.mktemp("saved")
     shard = Shard(root, SYMBOLS, runs_per_symbol=6)
-    for part in (ENTRIES[:50], ENTRIES[50:80]):
+    shard.writer._tails = Tails(shard.folders, long_bytes=1)
+    for part in (ENTRIES[:50], ENTRIES[50:74], ENTRIES[74:77], ENTRIES[77:80]):
         for entry in part:
             shard.feed([entry])
         for path in sorted((root / "ending").glob("run_*.json"))[::2]:
@@ -42,12 +44,12 @@ def saved(tmp_path_factory):
     ShardLock(root, 0, 1).take(NOW)
     put_aside(root / "quarantine", Quarantined("one", A, "trend", "torn"), None, NOW)
     kinds = Counter(kind_of(path.relative_to(root).as_posix()) for path in root.rglob("*") if path.is_file())
-    assert set(kinds) == {"run", "end", "archive", "journal", "lock", "note"}
+    assert set(kinds) == {"run", "tail", "end", "archive", "journal", "lock", "note"}
     return root, shard.state()
 
 
 def kind_of(name):
-    patterns = {
+    patterns = {"tail": r"run_.*tail"} | {
         "run": r"run_",
         "end": r"ending/",
         "archive": r"ended/.*gz",
@@ -116,7 +118,7 @@ def test_whatever_happens_to_a_file_the_others_go_on_and_nothing_is_deleted(save
     root = tmp_path / "copy"
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(saved[0], root)
-    kind = data.draw(st.sampled_from(["run", "run", "journal", "journal", "end", "archive", "lock", "note"]))
+    kind = data.draw(st.sampled_from(["run", "run", "tail", "tail", "journal", "journal", "end", "archive", "lock", "note"]))
     name = data.draw(st.sampled_from([one for one in names(root) if kind_of(one) == kind]))
     path, other = root / name, root / data.draw(st.sampled_from(names(root)))
     harm = data.draw(st.sampled_from([*HARMS, None]))
