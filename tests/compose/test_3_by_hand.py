@@ -63,6 +63,12 @@ def test_a_service_is_built_and_replaced_while_the_others_trade(stack: Stack, fi
     stack.wait_until_trading()
 
 
+def test_the_logs_of_one_service_are_shown_alone(stack: Stack) -> None:
+    lines = stack.make("logs", "SERVICE=celery_beat").splitlines()
+    assert lines
+    assert [line for line in lines if "celery_beat" not in line.partition("|")[0]] == []
+
+
 def test_halt_and_resume(stack: Stack) -> None:
     assert "halted" in stack.make("halt", "REASON=somebody's lunch")
     assert "somebody's lunch" in str(stack.status()["halted"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from tests.support import saved_runs
+from tests.support.saved_runs import SavedRun
 from tests.support.stack import OURS, STOCK, Stack, wait_for
 
 ALL = (*OURS, *STOCK)
@@ -26,12 +28,16 @@ def test_after_all_restarts_trading_goes_on_and_the_books_agree(stack: Stack) ->
 
 @pytest.mark.parametrize("service", ALL)
 def test_a_kill_of_one_service_is_recovered_from_without_a_person(stack: Stack, service: str) -> None:
-    started = stack.inspect(service)["State"]["StartedAt"]
+    started = _started(stack, service)
     stack.kill(service)
-    wait_for("it was started again", lambda: stack.inspect(service)["State"]["StartedAt"] != started)
+    wait_for("it was started again", lambda: _started(stack, service) != started)
     stack.wait_until_well(service)
     cycle = stack.last_cycle()
     wait_for("two more cycles", lambda: stack.last_cycle() >= cycle + 2, 120)
+
+
+def _started(stack: Stack, service: str) -> str:
+    return str(stack.inspect(service)["State"]["StartedAt"])
 
 
 def test_after_all_kills_trading_goes_on_and_the_books_agree(stack: Stack) -> None:
@@ -40,9 +46,30 @@ def test_after_all_kills_trading_goes_on_and_the_books_agree(stack: Stack) -> No
     stack.prove_books_agree()
 
 
+def test_all_services_killed_at_once_are_recovered_from_without_a_person(stack: Stack) -> None:
+    runs, started = saved_runs.active(stack.saved_runs), {service: _started(stack, service) for service in ALL}
+    stack.kill_all(*ALL)
+    for service in ALL:
+        wait_for(f"{service} was started again", lambda service=service: _started(stack, service) != started[service])  # type: ignore[misc]
+    stack.wait_until_well(seconds=180)
+    stack.wait_until_trading()
+    stack.prove_books_agree()
+    _prove_runs_went_on(stack, runs)
+
+
+def _prove_runs_went_on(stack: Stack, before: dict[str, SavedRun]) -> None:
+    """None is lost or quarantined; each has the entries that it had, in their order, and then perhaps more, and its row says so."""
+    assert len(before) > 50
+    assert saved_runs.quarantined(stack.saved_runs) == []
+    after = saved_runs.all_of_them(stack.saved_runs)
+    assert [run for run, saved in before.items() if run not in after or after[run].entries[: len(saved.entries)] != saved.entries] == []
+    status = {row[0]: row[1] for row in stack.sql("SELECT id, status FROM runs")}
+    assert {status.get(run, "lost") for run in before} <= {"active", "ended"}
+
+
 @pytest.mark.parametrize("store", ["mariadb", "redis"])
 def test_without_a_store_nothing_new_is_sent_and_nothing_is_lost(stack: Stack, store: str) -> None:
-    runs = {row[0] for row in stack.sql("SELECT id FROM runs WHERE status = 'active'")}
+    runs = saved_runs.active(stack.saved_runs)
     stack.compose("stop", "--timeout", "60", store)
     time.sleep(10)  # what was on its way has arrived
     sent = len(stack.orders_sent())
@@ -53,8 +80,7 @@ def test_without_a_store_nothing_new_is_sent_and_nothing_is_lost(stack: Stack, s
     stack.wait_until_well(*OURS)
     stack.wait_until_trading()
     stack.prove_books_agree()
-    kept = {row[0] for row in stack.sql("SELECT id FROM runs")}
-    assert runs <= kept
+    _prove_runs_went_on(stack, runs)
 
 
 def test_with_two_observers_cut_off_every_symbol_holds_and_status_says_why(stack: Stack) -> None:
