@@ -68,14 +68,17 @@ def test_a_full_disk_stops_what_is_shown_and_costs_nothing(tmp_path, small_disk)
             wait_for(lambda: manager.market_time() and sum(row["closed_trades"] for row in manager.rows().values()), "trades shown")
             last = max(step.market_ms for step in steps[:120] if isinstance(step, Prices))
             wait_for(lambda: shown_until(manager) == last, "all of it shown")
-            ballast, shown = fill(small_disk), manager.rows()
+            ballast = fill(small_disk)
             for step in steps[120:]:
                 publish(client, step)
             wait_for(lambda: "room on the disk away" in manager.log(), "a line that the disk is full")
             told = wait_for(lambda: (v := manager.votes()) and all(one.paused for one in v.by_symbol.values()) and v, "the reason shown")
             assert "the disk of saved_runs is full (No space left on device)" in {vote.paused for vote in told.by_symbol.values()}.pop()
             assert not any(vote.warm for vote in told.by_symbol.values())
+            shown = manager.rows()
+            wait_for(lambda: (v := manager.votes()) and v.heartbeat_at > told.heartbeat_at, "the next heartbeat")
             assert manager.rows() == shown, "nothing that is not on the disk"
+            assert shown_until(manager) < max(step.market_ms for step in steps if isinstance(step, Prices))
             assert manager.process is not None
             assert manager.process.poll() is None, "it waits"
             ballast.unlink()
