@@ -23,7 +23,7 @@ from threet_providence.snapshots import to_bytes
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS, SYMBOLS, TRADES = 10_000, 200, 100
-BARS_A_TICK = 20  # so many symbols close in one tick that 1.4 % of the runs trade
+BARS_A_TICK = 32  # so many symbols close in one tick that 1.4 % of the runs trade
 TICKS_A_ROUND, ROUNDS = 7, 21
 """config.yml: a price every 3 seconds, a round of snapshots every 20."""
 

@@ -59,9 +59,7 @@ def to_bytes(image: RunImage) -> bytes:
         "risen": image.risen,
         "votes": image.votes,
         "strategy_state": dict(image.state),
-        "voms_state": {
-            "entries": [[KIND_NAMES[kind], *rest] for kind, *rest in zip(*image.entries.arrays(0, image.entry_count), strict=True)]
-        },
+        "voms_state": {"entries": [[KIND_NAMES[kind], *rest] for kind, *rest in zip(*columns, strict=True)]},
     }
     text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()[1:]
     return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text
