@@ -61,11 +61,12 @@ class DirectObserver:
     deaf: bool = False
     lie: dict[Symbol, Decimal] = field(default_factory=dict)
     mark_lies: dict[Symbol, Decimal] = field(default_factory=dict)
+    account: str = MASTER.address
 
     def observe(self) -> Known[Observation] | Unknown:
         if self.deaf:
             return Unknown(f"{self.name}: does not answer")
-        state = self.simulator.info({"type": "clearinghouseState", "user": MASTER.address})
+        state = self.simulator.info({"type": "clearinghouseState", "user": self.account})
         now = datetime.now(UTC)
         positions = {symbol(f"{item['position']['coin']}/USDC:USDC"): Decimal(item["position"]["szi"]) for item in state["assetPositions"]}
         seen = Observation(
@@ -73,7 +74,7 @@ class DirectObserver:
             sequence=1,
             observed_at=now,
             exchange_time=datetime.fromtimestamp(state["time"] / 1000, UTC),
-            account=MASTER.address,
+            account=self.account,
             complete=True,
             positions={**positions, **self.lie},
             account_value=Decimal(state["marginSummary"]["accountValue"]),
@@ -110,8 +111,11 @@ class Desk:
         simulator: SimulatorProcess,
         make_engine: Callable[[Settings], Engine],
         changes: dict[str, dict[str, Any]] | None = None,
+        master: Wallet = MASTER,
+        agent: Wallet = AGENT,
     ) -> None:
         self.simulator = simulator
+        self.address = master.address
         self.settings = settings_for(folder, simulator.url, changes)
         engine = make_engine(self.settings)
         self.clock = SystemClock()
@@ -121,15 +125,15 @@ class Desk:
         self.products = SqlProducts(engine)
         self.settings.state_folder.mkdir(parents=True, exist_ok=True)
         self.halt = FileHalt(self.settings.state_folder)
-        self.controls = Controls(self.store, self.halt, MASTER.address, self.settings.database.write_retries)
+        self.controls = Controls(self.store, self.halt, self.address, self.settings.database.write_retries)
         self.venue = Venue(self.settings, self.clock)
         self.market = CcxtMarketData(self.settings, self.clock, self.venue)
-        self.account = CcxtAccount(self.settings, self.clock, MASTER.address, self.venue)
+        self.account = CcxtAccount(self.settings, self.clock, self.address, self.venue)
         self.trading = CcxtTrading(
-            self.settings, self.clock, MASTER.address, AGENT.private_key, self.settings.state_folder / "nonce", self.venue
+            self.settings, self.clock, self.address, agent.private_key, self.settings.state_folder / "nonce", self.venue
         )
         self.prices = FreshPrices(self.market, [product.symbol for product in self.products.all()])
-        self.observers = [DirectObserver(name, simulator) for name in "abc"]
+        self.observers = [DirectObserver(name, simulator, account=self.address) for name in "abc"]
 
     def close(self) -> None:
         self.trading.close()
@@ -144,7 +148,7 @@ class Desk:
             "observers": self.observers,
             "halt": self.halt,
             "clock": self.clock,
-            "terms": build_trading_terms(self.settings, MASTER.address),
+            "terms": build_trading_terms(self.settings, self.address),
         }
         return CycleParts(**{**given, **changes})
 
@@ -183,7 +187,7 @@ class Desk:
     def held(self, name: Symbol) -> Decimal:
         """What the simulator's own ledger says."""
         coin = name.split("/")[0]
-        position = self.simulator.account(MASTER.address)["positions"].get(coin)
+        position = self.simulator.account(self.address)["positions"].get(coin)
         return Decimal(position["contracts"]) if position else Decimal(0)
 
     def target(self, name: Symbol) -> dict[str, Any]:
