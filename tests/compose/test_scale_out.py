@@ -113,7 +113,7 @@ def test_nobody_is_let_in_without_tls(first: Stack) -> None:
 
 def test_the_host_that_joined_is_seen_and_runs_the_same_config(first: Stack, joined: Stack) -> None:
     wait_for("two workers", lambda: len(_workers(first)) == 2)
-    services = [service for service in first.status()["services"]["value"] if service["role"] == "celery_worker" and service["fresh"]]
+    services = [view for view in first.status()["services"].values() if view["role"] == "celery_worker" and view["fresh"]]
     assert len(services) == 2
     assert all(service["same_config"] for service in services)
 
