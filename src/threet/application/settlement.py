@@ -116,7 +116,7 @@ class Settler:
         try:
             stops = self._resting(unsettled)
             unsettled = [order for order in unsettled if order not in stops]
-            fills = self._account.fills_since(self._start(unsettled, venue_now))
+            fills = _each_once(self._account.fills_since(self._start(unsettled, venue_now)))
         except VenueError as error:
             return Settlement(0, unsettled, [], 0, readable=False, problems=[f"stops or fills could not be read: {error}"])
         new = self._store.save_fills(fills, observed_at)
@@ -191,6 +191,11 @@ class Settler:
         """Our orders are IOC and never rest; one that does is somebody's mistake and is reported until it is gone."""
         if verdict.text == "rests on the venue" and venue_now > order.expires_at + self._expiry_margin:
             problems.append(f"{order.symbol} {order.client_order_id}: an IOC order still rests past its expiry; cancel it on the venue")
+
+
+def _each_once(fills: Sequence[Fill]) -> list[Fill]:
+    """One that is told twice was executed once."""
+    return list({fill.fill_id: fill for fill in fills}.values())
 
 
 def _fills_of(order: OrderRecord, fills: Sequence[Fill]) -> list[Fill]:

@@ -199,7 +199,10 @@ class CycleStore(Protocol):
         ...
 
     def save_fills(self, fills: Sequence[Fill], observed_at: datetime) -> list[Fill]:
-        """Inserts those not yet there (by fill_id); returns the new ones. Moves the watermark to the newest exchange time."""
+        """Inserts those not yet there (by fill_id); returns the new ones. Moves the watermark to the newest exchange time.
+
+        A fill that comes after its order had ended as FILLED or CANCELLED is added to that order in the same transaction.
+        """
         ...
 
     def fills_watermark(self) -> datetime | None: ...

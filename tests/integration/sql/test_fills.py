@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import pytest
 from tests.integration.sql.facts import BTC, ETH, NOON, fill, order, seconds
 
 from threet.adapters.sql import SqlCycleStore
 from threet.application.store import IntentFacts, RecordedFill
+from threet.domain.values import OrderState
 
 
 def agree(_: IntentFacts) -> None:
@@ -62,3 +66,22 @@ def test_an_order_without_an_exchange_id_does_not_claim_a_fill_without_a_client_
     store.commit_intent(order(1), lease, agree)
     store.save_fills([fill(9, client_order_id=None, exchange_order_id="e9")], NOON)
     assert [one.ours for one in store.fills_after(NOON)] == [False]
+
+
+@pytest.mark.parametrize(("state", "expected"), [(OrderState.CANCELLED, "0.3"), (OrderState.NOT_EXECUTED, "0"), (OrderState.ACCEPTED, "0")])
+def test_a_fill_after_the_end_is_added_to_its_order_once(store: SqlCycleStore, state: OrderState, expected: str) -> None:
+    first = fill(1, contracts=Decimal("0.1"), price=Decimal(100))
+    late = fill(2, client_order_id=first.client_order_id, contracts=Decimal("0.2"), price=Decimal(400))
+    ended = order(1, state=state, filled_contracts=Decimal("0.1" if state is OrderState.CANCELLED else "0"), text="by its fills")
+    store.import_orders([ended])
+    store.save_fills([first], NOON)
+    assert store.orders(1) == [ended]
+    for _ in range(2):
+        store.save_fills([first, late], NOON)
+    kept = store.orders(1)[0]
+    assert (kept.state, kept.filled_contracts) == (state, Decimal(expected))
+    if state is OrderState.CANCELLED:
+        assert kept.average_price == 300
+        assert kept.text == "by its fills; 0.2 more by fills that came after its end"
+    else:
+        assert kept == ended

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, exists, func, insert, or_, select
+from sqlalchemy import Connection, Engine, Row, exists, func, insert, or_, select, update
 
 from threet.adapters.sql.state import WATERMARK, get_state, put_state
 from threet.adapters.sql.tables import fills, orders
@@ -64,8 +65,27 @@ def _save(connection: Connection, given: Sequence[Fill], observed_at: datetime) 
     new = [fill for fill_id, fill in by_id.items() if fill_id not in there]
     if new:
         connection.execute(insert(fills), [_row(fill, observed_at) for fill in new])
+        _count_late(connection, {fill.client_order_id for fill in new if fill.client_order_id is not None})
     newest = max(fill.exchange_time for fill in given)
     known = get_state(connection, WATERMARK)
     if known is None or newest > datetime.fromisoformat(known):
         put_state(connection, WATERMARK, newest.isoformat())
     return new
+
+
+def _count_late(connection: Connection, client_order_ids: set[str]) -> None:
+    """Orders that had ended with less than their fills now say: the state stays, the row says what was executed."""
+    ended = orders.c.state.in_([OrderState.FILLED.value, OrderState.CANCELLED.value])
+    found = select(orders.c.client_order_id, orders.c.filled_contracts, orders.c.text).where(
+        ended, orders.c.client_order_id.in_(client_order_ids)
+    )
+    for order in connection.execute(found.with_for_update()).all():
+        mine = select(fills.c.contracts, fills.c.price).where(fills.c.client_order_id == order.client_order_id)
+        rows = connection.execute(mine).all()
+        filled = sum((row.contracts for row in rows), Decimal(0))
+        if filled <= order.filled_contracts:
+            continue
+        average = sum((row.contracts * row.price for row in rows), Decimal(0)) / filled
+        text = f"{order.text}; {filled - order.filled_contracts} more by fills that came after its end"
+        changed = {"filled_contracts": filled, "average_price": average, "text": text}
+        connection.execute(update(orders).where(orders.c.client_order_id == order.client_order_id).values(**changed))
