@@ -10,13 +10,12 @@ import shutil
 import threading
 import time
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 import pytest
 from tests.support import kill_points
-from tests.support.market_steps import WARMUP, Prices, session
+from tests.support.market_steps import MINUTE_MS, WARMUP, Prices, session
 from tests.support.providence import SYMBOLS, ManagerProcess, publish, wait_for
 from tests.support.redis import RedisServer
 from tests.support.shard import facts_of
@@ -32,6 +31,7 @@ RUNS = 1_000
 LATEST = {"journal": 120, "fsync": 1_500, "snapshot": 1_500, "rename": 1_500, "publish": 10}
 """At which of its passages a manager dies at a named point: drawn from 1 to this."""
 
+AHEAD = 40  # bars
 BUSY = {
     "providence.runs_per_symbol": RUNS // len(SYMBOLS),
     "providence.duration_market_seconds": [20_000, 100_000],
@@ -49,10 +49,13 @@ BUSY = {
 
 
 class Bars:
-    """Publishes bar after bar in a thread until ``stop``: a price of every symbol, then its closed candles."""
+    """Publishes bar after bar in a thread until ``stop``: a price of every symbol, then its closed candles.
 
-    def __init__(self, server, steps, pause_seconds):
-        self._server, self._steps, self._pause = server, steps, pause_seconds
+    Never far ahead of what the manager has shown: on a busy machine the work must not pile up.
+    """
+
+    def __init__(self, server, manager, steps, pause_seconds):
+        self._server, self._manager, self._steps, self._pause = server, manager, steps, pause_seconds
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.last_market_ms = 0
@@ -68,8 +71,12 @@ class Bars:
     def _run(self):
         client = self._server.client()
         while bar := list(islice(self._steps, 1 + len(SYMBOLS))):
+            far = bar[0].market_ms - AHEAD * MINUTE_MS
             if self._stop.wait(self._pause):
                 return
+            while shown_until(self._manager) < far:
+                if self._stop.wait(self._pause):
+                    return
             for step in bar:
                 publish(client, step)
             self.last_market_ms = bar[0].market_ms
@@ -122,7 +129,7 @@ def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(t
             manager.begin()  # a new population begins with the newest price: before there is another
             wait_for(manager.market_time, "the first price shown")
             manager.kill()
-            with Bars(server, steps, pause_seconds=0.08) as bars:
+            with Bars(server, manager, steps, pause_seconds=0.08) as bars:
                 for number, plan in enumerate(plans(chance)):
                     die(manager, plan, chance)
                     died["random" if plan is None else plan[0]] += 1
@@ -132,7 +139,7 @@ def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(t
                     oldest.add(resumed.oldest_segment)
                     shutil.rmtree(resumed.folders.root)
             manager.begin()
-            wait_for(lambda: manager.market_time() == moment(bars.last_market_ms), "the last price shown", 240)
+            wait_for(lambda: shown_until(manager) == bars.last_market_ms, "the last price shown", 240)
             assert manager.stop() == 0, manager.log()[-2000:]
             Resumed(manager.saved_runs, rules, tmp_path / "last").assert_is(twin)
             assert_archives_and_rows(manager, twin)
@@ -148,8 +155,8 @@ def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(t
     assert died["random"] * 2 == died.total() == KILLS, "half at random"
 
 
-def moment(ms):
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+def shown_until(manager):
+    return manager.market_time().timestamp() * 1000
 
 
 def assert_archives_and_rows(manager, twin):
