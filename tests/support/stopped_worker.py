@@ -46,7 +46,7 @@ def stop_before_sending_orders(connection: Connection) -> None:
             stop()
         return real(client, signed, what, urgent=urgent)
 
-    connection.send = send  # type: ignore[method-assign]
+    connection.send = send  # type: ignore[assignment,method-assign]
 
 
 def main(folder: Path, simulator_url: str, database_url: str, point: str) -> None:
