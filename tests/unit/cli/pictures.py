@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -41,10 +42,10 @@ def entry(
     }
 
 
-def decision(cycle_id: int = 7, at: datetime | None = None, targets: dict[str, Any] | None = None, **changes: Any) -> DecisionRecord:
+def decision(cycle_id: int = 7, at: datetime | None = None, targets: Mapping[Any, Any] | None = None, **changes: Any) -> DecisionRecord:
     at = at or NOW - timedelta(seconds=2)
-    targets = {BTC: entry(), ETH: entry("0", "0")} if targets is None else targets
-    return replace(DecisionRecord(cycle_id, at, "idle", "every symbol is at its target", {}, "", targets, [], 2), **changes)
+    shown: Mapping[Any, Any] = {BTC: entry(), ETH: entry("0", "0")} if targets is None else targets
+    return replace(DecisionRecord(cycle_id, at, "idle", "every symbol is at its target", {}, "", shown, [], 2), **changes)
 
 
 def order(state: OrderState = OrderState.FILLED, filled: str = "0.5", **changes: Any) -> OrderRecord:
