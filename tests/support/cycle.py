@@ -155,6 +155,10 @@ class Desk:
     def cycle(self, **changes: Any) -> CycleResult:
         """Takes a fresh snapshot, as `update_balance` would have, and runs one cycle."""
         self.snapshots.save(self.account.snapshot())
+        return self.run_cycle(**changes)
+
+    def run_cycle(self, **changes: Any) -> CycleResult:
+        """One cycle, with the last snapshot."""
         return build_cycle(self.settings, self.parts(**changes)).run()
 
     def vote(self, votes: dict[Symbol, int], *, warm: bool = True) -> None:
@@ -163,7 +167,7 @@ class Desk:
         given = {product.symbol: votes.get(product.symbol, 0) for product in self.products.all()}
         rows = [
             RunRow(
-                id=f"00000000-0000-4000-8000-{index:02d}{run:010d}",
+                id=f"00000000-0000-4000-8000-{index:04d}{run:08d}",
                 shard=0,
                 strategy="trend",
                 symbol=name,

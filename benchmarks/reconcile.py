@@ -1,0 +1,172 @@
+"""What a reconcile cycle costs: reading what the runs want, a cycle that has nothing to do, and one that sends fifty orders."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, case, func, select
+from tests.support.cycle import MASTER, Desk, fund
+from tests.support.observer import ObserverProcess, node_entries, write_secrets
+from tests.support.settings import write_config
+from tests.support.simulator import SimulatorProcess
+
+from benchmarks.files import folder
+from benchmarks.measure import Figure, median_seconds, named, timed
+from benchmarks.servers import database, list_products
+from threet.adapters.clock import SystemClock
+from threet.adapters.observers import HttpObserver
+from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlRunsPublisher
+from threet.adapters.sql.tables import runs
+from threet.adapters.sql.transactions import read
+from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns
+from threet.domain.values import Symbol, Unknown
+from threet.domain.values import symbol as symbol_of
+
+SYMBOLS, RUNS, ORDERS = 200, 10_000, 50
+IDLE_CYCLES = 15
+NO_LIMIT = {"limits": {"max_orders_per_hour": 1_000_000}}
+
+
+def desired_state_vs_per_symbol() -> Figure:
+    """Both read direction, voters and active runs of every symbol; the reference asks for one symbol after the other."""
+    names = [symbol_of(f"S{number:03d}/USDC:USDC") for number in range(SYMBOLS)]
+    with database() as (_, engine):
+        list_products(engine, names)
+        publish(engine, names, RUNS // SYMBOLS)
+        store, since = SqlCycleStore(engine), SystemClock().now() - timedelta(hours=1)
+        found = store.votes(1, since)
+        if isinstance(found, Unknown):
+            raise ValueError(found.reason)
+        told = {name: (vote.direction_sum, vote.voters, vote.active_runs) for name, vote in found.by_symbol.items()}
+        if told != per_symbol(engine, names):
+            raise ValueError("expected the same votes from both")
+        ours = median_seconds(lambda: store.votes(1, since), rounds=21)
+        reference = median_seconds(lambda: per_symbol(engine, names), rounds=7)
+    note = f"{SYMBOLS} symbols, {RUNS} runs, MariaDB; {ours * 1e3:.1f} ms with the heartbeats, {reference * 1e3:.1f} ms per symbol"
+    return Figure("desired_state_vs_per_symbol", 1 / ours, 1 / reference, "1/s", 20.0, goal_is_minimum=True, note=note)
+
+
+def per_symbol(engine: Engine, names: Sequence[Symbol]) -> dict[Symbol, tuple[int, int, int]]:
+    """Each symbol by a query of its own, as one that looks at its symbols one by one does."""
+    voting = case((runs.c.votes.is_(True), 1), else_=0)
+    columns = (func.sum(voting * runs.c.position_direction), func.sum(voting), func.count())
+    statement = select(*columns).where(runs.c.symbol == bindparam("name"), runs.c.status == "active", runs.c.shard < 1)
+
+    def one(connection: Connection, name: Symbol) -> tuple[int, int, int]:
+        direction, voters, active = connection.execute(statement, {"name": name}).one()
+        return int(direction), int(voters), int(active)
+
+    return {name: read(engine, lambda connection, name=name: one(connection, name)) for name in names}  # type: ignore[misc]
+
+
+def publish(engine: Engine, names: Sequence[Symbol], each: int) -> None:
+    """So many active runs of each symbol, every second one with a vote."""
+    now = SystemClock().now()
+    rows = [
+        RunRow(
+            id=f"00000000-0000-4000-8000-{index:04d}{run:08d}",
+            shard=0,
+            strategy="trend",
+            symbol=name,
+            parameters={},
+            position_direction=run % 3 - 1,
+            live_pnl=1.0,
+            closed_trades=1,
+            votes=run % 2 == 0,
+            start_balance=10_000.0,
+            status="active",
+            exit_reason=None,
+            started_at=now,
+            ended_at=None,
+        )
+        for index, name in enumerate(names)
+        for run in range(each)
+    ]
+    SqlRunsPublisher(engine).publish(rows, ShardHeartbeat(0, 1, now, now, 1, {name: SymbolRuns(True, each, 0, now) for name in names}))
+
+
+def cycle_idle_ms() -> Figure:
+    """The whole cycle, from the lease to its release; the balance worker's snapshot before it is no part of it."""
+    with desk(SYMBOLS) as made:
+        made.vote({})
+        seconds = []
+        for _ in range(IDLE_CYCLES + 2):
+            made.snapshots.save(made.account.snapshot())
+            seconds.append(timed(lambda: expect(made, 0)))
+            made.vote({})
+    note = f"{SYMBOLS} symbols, three observers over HTTP, MariaDB; slowest of {IDLE_CYCLES}: {max(seconds[2:]) * 1e3:.0f} ms"
+    return Figure("cycle_idle_ms", statistics.median(seconds[2:]) * 1e3, None, "ms", 500.0, note=note)
+
+
+def fifty_orders_s() -> Figure:
+    """One cycle that opens fifty positions, with their leverage; then one that closes them. The slower kind counts."""
+    with desk(ORDERS) as made:
+        names = [product.symbol for product in made.products.all()]
+        made.vote({})
+        made.cycle()
+        opening = fifty(made, {name: 8 if index % 2 else -8 for index, name in enumerate(names)})
+        closing = fifty(made, {})
+    note = f"MariaDB, three observers over HTTP; opening {opening:.2f} s with {ORDERS} leverages set, closing {closing:.2f} s"
+    return Figure("fifty_orders_s", max(opening, closing), None, "s", 5.0, note=note)
+
+
+def fifty(made: Desk, votes: Mapping[Symbol, int]) -> float:
+    wait_for_observers(made)
+    made.vote(dict(votes))
+    made.snapshots.save(made.account.snapshot())
+    return timed(lambda: expect(made, ORDERS))
+
+
+def wait_for_observers(made: Desk) -> None:
+    """They look at the venue every few seconds; a cycle that trades needs them later than the last fill."""
+    now = made.market.exchange_time() + timedelta(milliseconds=made.settings.reconciliation.settle_margin_ms)
+    late = list(made.observers)
+    for _ in range(300):
+        late = [node for node in late if isinstance(seen := node.observe(), Unknown) or seen.value.exchange_time <= now]
+        if not late:
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"expected a later look of {', '.join(node.name for node in late)} within 15 s")
+
+
+def expect(made: Desk, orders: int) -> None:
+    """One cycle that sends so many orders, all of them settled at its end."""
+    result = made.run_cycle()
+    if (len(result.sent), result.unresolved, result.status) != (orders, 0, "traded" if orders else "idle"):
+        raise ValueError(f"expected {orders} orders, all settled, was {result.status} {result.reason[:300]}: {result.sent[:2]}")
+
+
+@contextmanager
+def desk(symbols: int) -> Iterator[Desk]:
+    """An account on a market that stands still, three observer processes, and a MariaDB that knows these symbols alone."""
+    with database() as (_, engine), folder() as root, SimulatorProcess(root / "simulator", ["--speed", "1", "--seed", "3"]) as simulator:
+        fund(simulator)
+        for number in range(symbols):
+            simulator.list_coin(f"S{number:03d}", "100")
+        simulator.pause()
+        list_products(engine, [f"S{number:03d}/USDC:USDC" for number in range(symbols)])
+        with ExitStack() as stack:
+            urls = {name: stack.enter_context(observer(root, name, simulator)).url for name in "abc"}
+            changes: dict[str, dict[str, Any]] = {**NO_LIMIT, "observers": {"nodes": node_entries(urls)}}
+            made = Desk(root, simulator, lambda _: engine, changes)
+            sequences = SqlObserverSequences(engine)
+            nodes = made.settings.observers.nodes
+            made.observers = [HttpObserver(node, MASTER.address, sequences, made.clock, made.settings) for node in nodes]  # type: ignore[misc]
+            stack.callback(made.close)
+            yield made
+
+
+def observer(root: Path, name: str, simulator: SimulatorProcess) -> ObserverProcess:
+    place = root / f"observer-{name}"
+    place.mkdir()
+    changes = {"exchange.base_url": simulator.url, "observers.nodes": node_entries({}), "exchange.requests_per_minute": 1_000_000}
+    return ObserverProcess(name, write_config(place, changes), write_secrets(place, name, MASTER.address), place / "state")
+
+
+FIGURES = named(desired_state_vs_per_symbol, cycle_idle_ms, fifty_orders_s)
