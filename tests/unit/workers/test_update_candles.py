@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,16 @@ def test_the_venue_is_asked_again_exactly_when_one_more_bar_has_closed(after, re
     market.at = NOON + after
     update()
     assert len(market.candle_requests) == requests
+
+
+def test_a_short_absence_brings_exactly_what_was_missed():
+    market, publisher = FakeMarket([BTC]), FakePublisher()
+    update = _update(market, publisher)
+    update()
+    market.at = NOON + timedelta(minutes=7, seconds=30)
+    assert update().published == {BTC: 7}
+    opens = publisher.bars[BTC]
+    assert {after - before for before, after in pairwise(opens)} == {MINUTE_MS}, "no gap"
 
 
 def test_a_long_absence_brings_the_warm_up_and_not_all_that_was_missed():

@@ -1,0 +1,67 @@
+"""What Providence shows: one statement for what changed and one for the heartbeat, repeatable, the latest state after an outage."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import event, select
+from tests.integration.sql.facts import BTC, NOON, beat, run
+
+from threet.adapters.sql import SqlRunsPublisher
+from threet.adapters.sql.tables import runs
+
+ROWS = [run(str(uuid.UUID(int=number)), live_pnl=number / 7) for number in range(300)]
+
+
+@pytest.fixture
+def statements(engine):
+    """Every statement that changes a table, with how many sets of values went with it."""
+    told = []
+
+    def tell(_connection, _cursor, statement, parameters, _context, executemany):
+        if statement.split()[0] in ("INSERT", "UPDATE", "DELETE"):
+            told.append((statement.split("(")[0].split()[:3], len(parameters) if executemany else 1))
+
+    event.listen(engine, "before_cursor_execute", tell)
+    yield told
+    event.remove(engine, "before_cursor_execute", tell)
+
+
+def rows_of(engine):
+    with engine.connect() as connection:
+        return {row["id"]: dict(row) for row in connection.execute(select(runs)).mappings()}
+
+
+def test_what_changed_is_one_statement_and_the_heartbeat_another(engine, statements):
+    publisher = SqlRunsPublisher(engine)
+    for changed in (ROWS, [replace(row, live_pnl=1.5) for row in ROWS[:50]]):
+        statements.clear()
+        publisher.publish(changed, beat({BTC: 300}))
+        assert len(statements) == 2, statements
+    statements.clear()
+    publisher.publish([], beat({BTC: 300}))
+    assert len(statements) == 1, "the heartbeat alone"
+
+
+def test_a_publication_that_is_repeated_changes_nothing(engine):
+    publisher = SqlRunsPublisher(engine)
+    publisher.publish(ROWS, beat({BTC: 300}))
+    once = rows_of(engine)
+    publisher.publish(ROWS, beat({BTC: 300}))
+    SqlRunsPublisher(engine).publish(ROWS, beat({BTC: 300}))
+    assert rows_of(engine) == once
+    assert len(once) == 300
+    assert once[ROWS[1].id]["live_pnl"] == 1 / 7, "to the bit"
+
+
+def test_the_newest_state_wins_whatever_was_shown_before(engine):
+    publisher = SqlRunsPublisher(engine)
+    publisher.publish(ROWS, beat({BTC: 300}))
+    later = beat({BTC: 299}, beat_at=NOON + timedelta(seconds=5))
+    ended = replace(ROWS[0], status="ended", exit_reason="loss", ended_at=NOON, votes=False)
+    publisher.publish([ended, replace(ROWS[1], live_pnl=-2.5)], later)
+    shown = rows_of(engine)
+    assert (shown[ROWS[0].id]["status"], shown[ROWS[0].id]["exit_reason"]) == ("ended", "loss")
+    assert (shown[ROWS[1].id]["live_pnl"], shown[ROWS[1].id]["updated_at"]) == (-2.5, later.beat_at)
+    assert shown[ROWS[2].id]["updated_at"] == NOON, "what did not change was not touched"
