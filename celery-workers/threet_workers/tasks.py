@@ -40,7 +40,12 @@ def housekeeping() -> object:
 
 @doorway("reconcile_positions")
 def reconcile_positions() -> object:
-    return current().reconcile.reconcile()
+    process = current()
+    result = process.reconcile.reconcile()
+    if result.seen is not None:
+        process.telemetry.reports_rejected([(report.source, report.kind.value) for report in result.seen.rejected])
+        process.telemetry.other_origin(result.seen.foreign_orders, result.seen.foreign_positions)
+    return result
 
 
 @doorway("canary_market", bind=True)

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from threet.application.facts import Observation
 from threet.application.ports import Clock, ObserverSequences
+from threet.domain.sources import Rejected, Rejection
 from threet.domain.values import Known, Symbol, Unknown, symbol
 from threet.settings import ObserverNodeSettings, Settings
 
@@ -34,6 +35,10 @@ _DECIMAL = re.compile(r"^-?\d{1,30}(\.\d{1,30})?$")
 
 class ReportRefused(Exception):
     """A report that is not believed, and why."""
+
+    def __init__(self, text: str, kind: Rejection = Rejection.NO_REPORT) -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 class HttpObserver:
@@ -58,9 +63,9 @@ class HttpObserver:
             observation = self._checked(self._fetch(nonce), nonce)
             self._raise_sequence(observation.sequence)
         except (OSError, http.client.HTTPException) as error:
-            return Unknown(f"observer {self.name}: no answer ({type(error).__name__})")
+            return Rejected(f"observer {self.name}: no answer ({type(error).__name__})", Rejection.NO_ANSWER)
         except ReportRefused as refusal:
-            return Unknown(f"observer {self.name}: {refusal}")
+            return Rejected(f"observer {self.name}: {refusal}", refusal.kind)
         return Known(observation, observation.observed_at, self.name)
 
     def _fetch(self, nonce: str) -> dict[str, Any]:
@@ -83,12 +88,12 @@ class HttpObserver:
         """Authentic first: nothing that the key did not sign is looked at any further."""
         self._verify(report)
         if report.get("nonce") != nonce:
-            raise ReportRefused("the nonce is not the one we sent: an old report")
+            raise ReportRefused("the nonce is not the one we sent: an old report", Rejection.REPLAYED)
         if report.get("observer") != self.name:
             raise ReportRefused(f"expected its name, found {str(report.get('observer'))[:40]!r}")
         account = str(report.get("account"))
         if account.lower() != self._account.lower():
-            raise ReportRefused(f"of another account ({account[:60]})")
+            raise ReportRefused(f"of another account ({account[:60]})", Rejection.OTHER_ACCOUNT)
         if not isinstance(report.get("complete"), bool):
             raise ReportRefused("complete: expected true or false")
         return Observation(
@@ -108,13 +113,14 @@ class HttpObserver:
             signature = bytes.fromhex(str(report.get("signature")))
             self._key.verify(signature, canonical_bytes(report))
         except (InvalidSignature, ValueError):
-            raise ReportRefused("the signature is not of the public key in config.yml") from None
+            raise ReportRefused("the signature is not of the public key in config.yml", Rejection.FORGED) from None
 
     def _raise_sequence(self, sequence: int) -> None:
         """The last check, so that only a report that is right in all else moves the highest sequence."""
         if not self._sequences.raise_to(self._node.public_key, sequence):
             highest = self._sequences.highest(self._node.public_key)
-            raise ReportRefused(f"sequence {sequence} is not above {highest}, the highest seen: a replay, or a node that lost its state")
+            said = f"sequence {sequence} is not above {highest}, the highest seen: a replay, or a node that lost its state"
+            raise ReportRefused(said, Rejection.REPLAYED)
 
 
 def bounded_get(url: str, timeout_seconds: float, max_bytes: int) -> tuple[int, bytes]:

@@ -7,8 +7,9 @@ which freezes an eventlet worker while the collector is slow.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from math import nan
 from typing import TYPE_CHECKING, Protocol
 
 from threet.settings import Settings
@@ -32,6 +33,14 @@ class Telemetry(Protocol):
         """Messages that wait in each queue."""
         ...
 
+    def reports_rejected(self, reports: Sequence[tuple[str, str]]) -> None:
+        """Source and kind of reason of each report that a cycle could not count; kinds are of a small fixed set."""
+        ...
+
+    def other_origin(self, orders: int | None, positions: int) -> None:
+        """What the last cycle saw at the venue that is not ours; ``orders`` is None where nobody could tell."""
+        ...
+
     def span(self, name: str, attributes: Mapping[str, str]) -> AbstractContextManager[None]: ...
 
     def close(self) -> None:
@@ -45,6 +54,10 @@ class NullTelemetry:
     def task_ended(self, task: str, outcome: str, seconds: float) -> None: ...
 
     def queue_lengths(self, lengths: Mapping[str, int]) -> None: ...
+
+    def reports_rejected(self, reports: Sequence[tuple[str, str]]) -> None: ...
+
+    def other_origin(self, orders: int | None, positions: int) -> None: ...
 
     def span(self, name: str, attributes: Mapping[str, str]) -> AbstractContextManager[None]:
         return nullcontext()
@@ -63,6 +76,18 @@ class Metrics:
             "threet_task_duration_seconds", "Wall time of a task", ["task"], buckets=_DURATION_BUCKETS, registry=registry
         )
         self._waiting = Gauge("threet_queue_messages", "Messages that no worker has fetched", ["queue"], registry=registry)
+        self._rejected = Counter(
+            "threet_rejected_reports",
+            "Reports of a source that a cycle could not count, by reason",
+            ["source", "reason"],
+            registry=registry,
+        )
+        self._foreign = Gauge(
+            "threet_other_origin",
+            "Orders and positions at the venue that are not ours; orders NaN while unreadable",
+            ["what"],
+            registry=registry,
+        )
         self._traces = traces
         self._flush_seconds = flush_seconds
 
@@ -73,6 +98,14 @@ class Metrics:
     def queue_lengths(self, lengths: Mapping[str, int]) -> None:
         for queue, messages in lengths.items():
             self._waiting.labels(queue).set(messages)
+
+    def reports_rejected(self, reports: Sequence[tuple[str, str]]) -> None:
+        for source, reason in reports:
+            self._rejected.labels(source, reason).inc()
+
+    def other_origin(self, orders: int | None, positions: int) -> None:
+        self._foreign.labels("orders").set(nan if orders is None else orders)
+        self._foreign.labels("positions").set(positions)
 
     @contextmanager
     def span(self, name: str, attributes: Mapping[str, str]) -> Iterator[None]:

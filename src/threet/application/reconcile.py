@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from threet.application.execution import Executor, Sent, Window
@@ -13,7 +13,7 @@ from threet.application.ports import Clock, HaltFile, MarketData
 from threet.application.records import hash_of, inputs_to_json, plan_to_json, targets_to_json
 from threet.application.settlement import Settlement, Settler
 from threet.application.store import Control, CycleStore, DecisionRecord, IntentRefused, Lease, ServiceReport
-from threet.domain.agreement import find_agreements
+from threet.domain.agreement import RejectedReport, find_agreements
 from threet.domain.decision import Decision, decide
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
@@ -37,6 +37,15 @@ class CycleTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a cycle that has read its sources saw of them; ``foreign_orders`` is None where they could not be read."""
+
+    rejected: Sequence[RejectedReport]
+    foreign_orders: int | None
+    foreign_positions: int
+
+
+@dataclass(frozen=True, slots=True)
 class CycleResult:
     """``status``: traded, idle, held, blocked, busy where another cycle holds the lease, or overtaken where one settled its order."""
 
@@ -45,6 +54,7 @@ class CycleResult:
     cycle_id: int | None
     sent: Sequence[Sent]
     unresolved: int
+    seen: Seen | None = field(default=None, repr=False)
 
 
 class _VenueClock:
@@ -109,6 +119,19 @@ class ReconcileCycle:
         settlement = self._settler.settle(venue_clock.now(), now)
         inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now))
         decision = decide(inputs)
+        return replace(self._act(lease, started, control, venue_clock, settlement, inputs, decision), seen=_seen(inputs, decision))
+
+    def _act(
+        self,
+        lease: Lease,
+        started: float,
+        control: Control,
+        venue_clock: _VenueClock,
+        settlement: Settlement,
+        inputs: CycleInputs,
+        decision: Decision,
+    ) -> CycleResult:
+        """Steps 6 and 7: what was decided is recorded, and sent where nothing keeps it back."""
         blocked = self._blocked(control, venue_clock, settlement)
         blocked = self._save_states(inputs, decision, lease) or self._save_risk(inputs, decision, lease) or blocked
         self._record(inputs, decision, blocked, {})
@@ -238,6 +261,17 @@ class ReconcileCycle:
         empty: Mapping[str, str] = {}
         self._store.save_decision(DecisionRecord(lease.token, now, "blocked", reason, empty, hash_of(empty), {}, [], 0))
         return CycleResult("blocked", reason, lease.token, [], len(self._store.unsettled_orders()))
+
+
+def _seen(inputs: CycleInputs, decision: Decision) -> Seen:
+    """Every source counts for the positions: what one of them alone sees is there for somebody to look at."""
+    held = {
+        name
+        for name, item in decision.by_symbol.items()
+        if name not in inputs.products and any(isinstance(view, Known) and view.value != 0 for view in item.agreement.sources.values())
+    }
+    orders = None if isinstance(inputs.foreign, Unknown) else len(inputs.foreign.value)
+    return Seen(decision.rejected, orders, len(held))
 
 
 def _leverages(inputs: CycleInputs) -> dict[Symbol, int]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from threet.domain.consensus import agree, agree_account_value
 from threet.domain.inputs import CycleInputs
-from threet.domain.sources import SourceView, contracts_after, usable
+from threet.domain.sources import Rejection, SourceView, contracts_after, kind_of, usable
 from threet.domain.values import Known, Symbol, Unknown
 
 
@@ -34,12 +34,23 @@ class SymbolAgreement:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedReport:
+    """A source's report that did not count. ``symbols`` is None where it counted for none at all."""
+
+    source: str
+    kind: Rejection
+    reason: str
+    symbols: tuple[Symbol, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Agreements:
     """``read_between``: the venue's first and last time at which the usable sources saw the account; None without a local one."""
 
     account_value: Known[Decimal] | Unknown
     by_symbol: Mapping[Symbol, SymbolAgreement]
     valid_observers: tuple[str, ...]
+    rejected: tuple[RejectedReport, ...]
     read_between: tuple[datetime, datetime] | None
 
 
@@ -56,7 +67,8 @@ def find_agreements(inputs: CycleInputs) -> Agreements:
     )
     by_symbol = {name: _of_symbol(inputs, name, local, observers) for name in all_symbols(inputs)}
     valid = tuple(sorted(name for name, view in observers.items() if isinstance(view, Known)))
-    return Agreements(account_value, by_symbol, valid, _read_between(local, observers))
+    rejected = tuple(_rejected({"local": local, **observers}, by_symbol))
+    return Agreements(account_value, by_symbol, valid, rejected, _read_between(local, observers))
 
 
 def all_symbols(inputs: CycleInputs) -> list[Symbol]:
@@ -71,6 +83,17 @@ def all_symbols(inputs: CycleInputs) -> list[Symbol]:
     if isinstance(inputs.foreign, Known):
         names |= {order.symbol for order in inputs.foreign.value}
     return sorted(names)
+
+
+def _rejected(views: Mapping[str, SourceView], by_symbol: Mapping[Symbol, SymbolAgreement]) -> Iterator[RejectedReport]:
+    for source, view in sorted(views.items()):
+        if isinstance(view, Unknown):
+            yield RejectedReport(source, kind_of(view), view.reason, None)
+            continue
+        late = {name: said for name, item in by_symbol.items() if isinstance(said := item.sources[source], Unknown)}
+        if late:
+            first = next(iter(late.values()))
+            yield RejectedReport(source, kind_of(first), first.reason, tuple(sorted(late)))
 
 
 def _usable_local(inputs: CycleInputs) -> SourceView:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from threet.domain.agreement import Agreements, SymbolAgreement, find_agreements
+from threet.domain.agreement import Agreements, RejectedReport, SymbolAgreement, find_agreements
 from threet.domain.caps import Caps, Exposure, Pending
 from threet.domain.corrections import Nothing, correction_for
 from threet.domain.drawdown import RiskState, after_reading, why_no_new_risk
@@ -81,6 +81,7 @@ class Decision:
     risk: RiskState
     no_new_risk: str | None
     foreign: Sequence[Pending]
+    rejected: Sequence[RejectedReport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +143,7 @@ def decide(inputs: CycleInputs) -> Decision:
         risk,
         no_new_risk,
         () if isinstance(inputs.foreign, Unknown) else tuple(order.pending for order in inputs.foreign.value),
+        agreements.rejected,
     )
 
 

@@ -21,6 +21,7 @@ from tests.support.venue_settings import write_config
 
 from threet.adapters.clock import SystemClock
 from threet.adapters.observers import MAX_REPORT_BYTES, HttpObserver, canonical_bytes
+from threet.domain.sources import Rejected, Rejection
 from threet.domain.values import Known, Symbol, Unknown
 from threet.settings import ObserverNodeSettings, load_settings
 
@@ -189,7 +190,8 @@ def test_what_the_key_did_not_sign_is_unknown(
 ) -> None:
     node.sends(lambda nonce: forge({**honest(nonce), "sequence": 10**15}))
     found = reader.observe()
-    assert isinstance(found, Unknown)
+    assert isinstance(found, Rejected)
+    assert found.kind is Rejection.FORGED
     assert "signature" in found.reason
     assert sequences.seen == {}
 
@@ -199,7 +201,8 @@ def test_a_sequence_that_does_not_rise_is_a_replay(node: Node, reader: HttpObser
     for sequence in (100, 99):
         node.says(sequence=sequence)
         found = reader.observe()
-        assert isinstance(found, Unknown)
+        assert isinstance(found, Rejected)
+        assert found.kind is Rejection.REPLAYED
         assert "not above 100" in found.reason
     node.says(sequence=101)
     assert isinstance(reader.observe(), Known)
@@ -243,7 +246,8 @@ def test_a_node_that_does_not_answer_in_time_is_unknown(node: Node, reader: Http
     node.answer = hang
     found = reader.observe()
     wait.set()
-    assert isinstance(found, Unknown)
+    assert isinstance(found, Rejected)
+    assert found.kind is Rejection.NO_ANSWER
     assert "observer a: no answer" in found.reason
 
 

@@ -70,6 +70,20 @@ def test_durations_outcomes_and_queue_lengths_can_be_scraped(telemetry_of):
     assert 'threet_queue_messages{queue="market"} 3.0' in text
 
 
+def test_rejected_reports_and_what_is_of_other_origin_can_be_scraped(telemetry_of):
+    port = free_port()
+    telemetry = telemetry_of(metrics_port=port)
+    telemetry.reports_rejected([("a", "stale"), ("a", "stale"), ("b", "forged")])
+    telemetry.other_origin(2, 1)
+    text = _scrape(port)
+    assert 'threet_rejected_reports_total{reason="stale",source="a"} 2.0' in text
+    assert 'threet_rejected_reports_total{reason="forged",source="b"} 1.0' in text
+    assert 'threet_other_origin{what="orders"} 2.0' in text
+    assert 'threet_other_origin{what="positions"} 1.0' in text
+    telemetry.other_origin(None, 0)
+    assert 'threet_other_origin{what="orders"} NaN' in _scrape(port)
+
+
 def test_a_port_in_use_costs_the_metrics_and_nothing_else(telemetry_of, caplog):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -268,3 +268,24 @@ def test_what_is_of_other_origin_is_counted_and_reported() -> None:
     assert as_document(shown, [])["other_origin"] == {"positions": {"XRP/USDC:USDC": "0.5"}, "orders": 2}
     assert "XRP/USDC:USDC: 2 open orders of other origin: 7: +3, 8: -1 reduce-only => counted in every limit" in told(shown)
     assert as_document(picture(symbols=[replace(view(), decided=None)]), [])["other_origin"]["orders"] is None
+
+
+def test_every_rejected_report_is_shown_with_its_reason_and_what_it_was_for() -> None:
+    stale = {"contracts": None, "as_of": None, "reason": "a: exchange time 31.0 s ago, limit 15 s"}
+    late = {"contracts": None, "as_of": None, "reason": "b: 0.4 s older than our last fill or settlement of BTC/USDC:USDC allows"}
+    sources = entry()["sources"]
+    shown = picture(
+        symbols=[view(BTC, entry(sources={**sources, "a": stale, "b": late})), view(ETH, entry(sources={**sources, "a": stale}))]
+    )
+    assert as_document(shown, [])["rejected_reports"] == [
+        {"source": "a", "reason": stale["reason"], "symbols": None},
+        {"source": "b", "reason": late["reason"], "symbols": [BTC]},
+    ]
+    console = Console(file=io.StringIO(), width=200)
+    print_status(console, shown, [])
+    written = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "Reports that did not count" in written
+    assert "all symbols" in written
+    assert stale["reason"] in written
+    assert late["reason"] in written
+    assert as_document(picture(), [])["rejected_reports"] == []

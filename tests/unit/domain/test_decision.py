@@ -12,8 +12,9 @@ from threet.application.records import hash_of, inputs_from_json, inputs_to_json
 from threet.domain.caps import CapExceeded, Caps, Pending, check_caps
 from threet.domain.decision import decide
 from threet.domain.drawdown import RiskState, RiskTerms
+from threet.domain.foreign import ForeignOrder
 from threet.domain.inputs import CycleInputs
-from threet.domain.sources import SourceReading
+from threet.domain.sources import Rejected, Rejection, SourceReading
 from threet.domain.symbol_state import Explanation, SymbolState
 from threet.domain.targets import Flatten, Hold, ReduceOnly, Target
 from threet.domain.terms import SymbolTerms, Terms
@@ -61,6 +62,10 @@ def reading(source="local", value=10_000, age=1.0, **positions: str) -> Known[So
     at = NOW - timedelta(seconds=age)
     held = {Symbol(f"{coin}/USDC:USDC"): Decimal(size) for coin, size in positions.items()}
     return Known(SourceReading("0xA", True, at, at, held, Decimal(value)), at, source)
+
+
+def changed(view: Known[SourceReading], **changes) -> Known[SourceReading]:
+    return replace(view, value=replace(view.value, **changes))
 
 
 def vote(name: Symbol, direction_sum: int, voters: int | None = None, **changes) -> Vote:
@@ -318,3 +323,42 @@ def test_one_witness_alone_does_not_say_how_much_a_symbol_weighs():
     assert isinstance(target(late), Hold)
     assert isinstance(target(late, ETH), ReduceOnly)
     assert decide(late).plan == ()
+
+
+@pytest.mark.parametrize(
+    ("view", "kind"),
+    [
+        (Rejected("observer c: no answer", Rejection.NO_ANSWER), Rejection.NO_ANSWER),
+        (Unknown("c: nobody sorted it"), Rejection.UNREADABLE),
+        (changed(reading("c"), account="0xB"), Rejection.OTHER_ACCOUNT),
+        (changed(reading("c"), complete=False), Rejection.INCOMPLETE),
+        (reading("c", age=600.0), Rejection.STALE),
+        (reading("c", age=-600.0), Rejection.FUTURE),
+    ],
+)
+def test_every_report_that_does_not_count_is_told_with_its_kind_and_reason(view, kind):
+    observers = {"a": reading("a"), "b": reading("b"), "c": view}
+    [rejected] = decide(inputs(observers=observers)).rejected
+    assert (rejected.source, rejected.kind, rejected.symbols) == ("c", kind, None)
+    assert rejected.reason.startswith(("c: ", "observer c: "))
+
+
+def test_a_report_that_is_older_than_our_last_fill_is_rejected_for_that_symbol_alone():
+    observers = {"a": reading("a"), "b": reading("b"), "c": reading("c", age=3.0)}
+    [rejected] = decide(inputs(observers=observers, last_activity={BTC: NOW - timedelta(seconds=3) - TERMS.settle_margin})).rejected
+    assert (rejected.source, rejected.kind, rejected.symbols) == ("c", Rejection.LATE, (BTC,))
+
+
+def test_where_all_reports_count_none_is_rejected():
+    assert decide(inputs()).rejected == ()
+
+
+def test_an_order_of_other_origin_is_a_symbol_of_its_own_and_none_that_cannot_be_read_lets_anything_grow():
+    other = ForeignOrder("7", OTHER, Decimal(5), reduce_only=False)
+    decision = decide(inputs(foreign=Known((other,), NOW, "venue")))
+    assert decision.by_symbol[OTHER].foreign_orders == (other,)
+    assert isinstance(decision.by_symbol[OTHER].target, Hold)
+    assert decision.foreign == (Pending(OTHER, Decimal(5), False),)
+    unread = decide(inputs(foreign=Unknown("time-out")))
+    assert unread.by_symbol[BTC].target == ReduceOnly(Decimal("0.04"), "orders of other origin could not be read: time-out")
+    assert unread.plan == ()

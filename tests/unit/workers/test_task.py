@@ -32,6 +32,12 @@ class RecordingTelemetry:
     def queue_lengths(self, lengths):
         pass
 
+    def reports_rejected(self, reports):
+        pass
+
+    def other_origin(self, orders, positions):
+        pass
+
     def span(self, name, attributes):
         self.spans.append(name)
         return nullcontext()

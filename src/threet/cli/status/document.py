@@ -7,6 +7,7 @@ from typing import Any
 
 from threet.application.store import Control, DecisionRecord, OrderRecord
 from threet.cli.status.picture import Aged, Picture, Problem, SymbolView, as_json
+from threet.cli.status.rejected import rejected_reports
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Unknown
 
@@ -26,6 +27,7 @@ def as_document(picture: Picture, problems: Sequence[Problem]) -> dict[str, Any]
         "account": picture.account,
         "account_value": _aged(picture.account_value),
         "symbols": {view.symbol: _symbol(view, picture) for view in picture.symbols},
+        "rejected_reports": as_json(rejected_reports(picture)),
         "other_origin": _other_origin(picture),
         "open_orders": _orders(picture.unresolved),
         "last_orders": _orders(picture.last_orders),

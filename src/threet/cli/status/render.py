@@ -13,6 +13,7 @@ from rich.text import Text
 
 from threet.application.store import DecisionRecord
 from threet.cli.status.picture import Aged, Picture, Problem, ServiceView, SymbolView
+from threet.cli.status.rejected import rejected_reports
 from threet.domain.values import Unknown
 
 _PRICE_DIGITS = 5
@@ -24,6 +25,8 @@ def print_status(console: Console, picture: Picture, problems: Sequence[Problem]
     console.print(headline(picture))
     console.print(services_table(picture))
     console.print(symbols_table(picture))
+    if rejected_reports(picture):
+        console.print(rejected_table(picture))
     console.print(orders_table(picture))
     console.print(problems_text(problems))
 
@@ -96,6 +99,16 @@ def symbols_table(picture: Picture) -> Table:
         table.add_column(f"{column}\n{ages.get(column, '')}".rstrip(), no_wrap=column not in ("sources", "what happens"))
     for view in picture.symbols:
         table.add_row(view.symbol, *symbol_cells(view, is_blocked(picture)))
+    return table
+
+
+def rejected_table(picture: Picture) -> Table:
+    """Reports that the last decision could not count."""
+    table = Table(title="Reports that did not count", title_justify="left", box=None, pad_edge=False)
+    for column in ("source", "for", "why"):
+        table.add_column(column, no_wrap=column == "source")
+    for report in rejected_reports(picture):
+        table.add_row(report.source, "all symbols" if report.symbols is None else ", ".join(report.symbols), escape(report.reason))
     return table
 
 
