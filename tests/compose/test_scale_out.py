@@ -37,8 +37,11 @@ def _add(folder: Path, compose_file: str, more: str) -> None:
 
 @pytest.fixture(scope="module")
 def first(stack: Stack) -> Stack:
-    """The first host, reachable over TLS."""
+    """The first host, reachable over TLS. A new platform: after a restore or a reset the venue has orders that no database knows."""
     stack.make("clean")
+    stack.compose("down", "--volumes")
+    stack.saved_runs.rename(stack.saved_runs.with_name("before_scale_out"))
+    stack.saved_runs.mkdir()
     stack.run("scripts/cluster_certificates.sh")
     stack.change_config({"database": {"url": DATABASE}, "redis": {"url": REDIS}})
     _add(stack.folder, "docker-compose.yml:docker-compose.cluster.yml", SIMULATOR_PUBLISHED)
