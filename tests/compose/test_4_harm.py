@@ -17,7 +17,7 @@ def test_a_restart_of_one_service_leaves_trading_as_it_was(stack: Stack, service
     stack.compose("restart", "--timeout", "60", service)
     stack.wait_until_well(service)
     cycle = stack.last_cycle()
-    wait_for("two more cycles", lambda: stack.last_cycle() >= cycle + 2, 120)
+    wait_for("another cycle", lambda: stack.last_cycle() > cycle, 120)
 
 
 def test_after_all_restarts_trading_goes_on_and_the_books_agree(stack: Stack) -> None:
@@ -33,7 +33,7 @@ def test_a_kill_of_one_service_is_recovered_from_without_a_person(stack: Stack, 
     wait_for("it was started again", lambda: _started(stack, service) != started)
     stack.wait_until_well(service)
     cycle = stack.last_cycle()
-    wait_for("two more cycles", lambda: stack.last_cycle() >= cycle + 2, 120)
+    wait_for("another cycle", lambda: stack.last_cycle() > cycle, 120)
 
 
 def _started(stack: Stack, service: str) -> str:
