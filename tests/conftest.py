@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from tests.support.leftovers import Leftovers
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 E2E_TESTS = Path(__file__).parent / "e2e"
+
+USUAL_DEPTH = sys.getrecursionlimit()
 
 # A busy machine is no failure, so that no milliseconds are counted.
 settings.register_profile("3t", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -26,6 +29,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if E2E_TESTS in item.path.parents:
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.fixture(autouse=True)
+def usual_depth() -> None:
+    """py_ecc, which tests of wallets load, raises it to a hundred thousand calls; damaged JSON that is nested as deep then ends Python itself.
+
+    The platform's processes never load it, so that they have what each test gets here.
+    """
+    sys.setrecursionlimit(USUAL_DEPTH)
 
 
 @pytest.fixture(autouse=True)
