@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def usual_depth() -> None:
-    """py_ecc, which tests of wallets load, raises it to a hundred thousand calls; damaged JSON that is nested as deep then ends Python itself.
+    """py_ecc, which tests of wallets load, raises it to a hundred thousand calls; damaged JSON nested as deep then ends Python itself.
 
     The platform's processes never load it, so that they have what each test gets here.
     """
