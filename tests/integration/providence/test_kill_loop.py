@@ -22,6 +22,7 @@ from tests.support.shard import facts_of
 from tests.support.twin import Resumed, Twin
 
 from threet.adapters.market_feed import MarketFeed
+from threet_providence.journal import segment_paths
 from threet_providence.rules import engine_rules
 from threet_providence.snapshots import load
 
@@ -32,9 +33,12 @@ LATEST = {"journal": 120, "fsync": 1_500, "snapshot": 1_500, "rename": 1_500, "p
 """At which of its passages a manager dies at a named point: drawn from 1 to this."""
 
 AHEAD = 40  # bars
+SETTLED = 10
+"""After so many kills a life lasts until a round of snapshots is whole: else many short ones would only ever add to the journal."""
+
 BUSY = {
     "providence.runs_per_symbol": RUNS // len(SYMBOLS),
-    "providence.duration_market_seconds": [20_000, 100_000],
+    "providence.duration_market_seconds": [6_000, 40_000],
     "providence.max_loss_percent": [4, 40],
     "providence.target_percent": [4, 40],
     "providence.strategies": {
@@ -95,11 +99,13 @@ def plans(chance):
         named += 1
 
 
-def die(manager, plan, chance):
+def die(manager, plan, chance, *, settle):
     """Starts it and lets it die: at the point of the plan, or of a SIGKILL from outside."""
     manager.script = [kill_points.__file__, "none:1:before" if plan is None else ":".join(map(str, plan))]
     if plan is None:
         manager.begin()
+        if settle:
+            wait_for(lambda: len(segment_paths(manager.saved_runs, 0, 1)) <= 2, "a whole round of snapshots", 240)
         time.sleep(chance.uniform(0.0, 3.0))  # the moment of the kill is what is drawn, not waited for
         manager.kill()
     else:
@@ -131,7 +137,7 @@ def test_a_thousand_runs_killed_anywhere_are_their_undisturbed_twin_to_the_bit(t
             manager.kill()
             with Bars(server, manager, steps, pause_seconds=0.08) as bars:
                 for number, plan in enumerate(plans(chance)):
-                    die(manager, plan, chance)
+                    die(manager, plan, chance, settle=number % SETTLED == SETTLED - 1)
                     died["random" if plan is None else plan[0]] += 1
                     resumed = Resumed(manager.saved_runs, rules, tmp_path / f"copy-{number}")
                     resumed.assert_is(twin)
