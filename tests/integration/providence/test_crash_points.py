@@ -143,7 +143,8 @@ class Lives:
 steps = st.lists(st.tuples(st.sampled_from(["feed", "feed", "save", "tear", "half", "rotate"]), st.integers(1, 60)), max_size=12)
 
 
-@settings(max_examples=examples(0.5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@pytest.mark.timeout(600)
+@settings(max_examples=examples(0.2), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps)
 def test_any_sequence_of_lives_replays_to_the_undisturbed_one(entries, undisturbed_few, tmp_path_factory, lives):
     one = Lives(tmp_path_factory.mktemp("lives"))

@@ -22,9 +22,11 @@ from threet_providence.quarantine import Quarantined, per_symbol, put_aside
 from threet_providence.snapshots import SnapshotError, load
 from threet_providence.tails import Tails
 
+pytestmark = pytest.mark.timeout(600)  # make test-faults looks at 500 examples of each
+
 SYMBOLS = (A, B)
 ENTRIES = entries_of(list(session(SYMBOLS, bars=40)))
-AS_A_RULE = settings(max_examples=examples(2), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+AS_A_RULE = settings(max_examples=examples(0.5), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
