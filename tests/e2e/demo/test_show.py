@@ -46,7 +46,7 @@ def test_it_trades_survives_and_ends_at_its_targets(show: Show) -> None:
 
 def _status_shows_everything(show: Show) -> None:
     status = show.wait_until(lambda: (s := show.status())["last_decision"] and len(s["queues"]) == 3 and s, 40, "a decision and canaries")
-    assert {name.split("@")[0] for name in status["services"]} >= {"market", "reconcile", "providence-0"}
+    assert {name.partition("/")[0] for name in status["services"]} >= {"celery_worker", "celery_worker_reconcile", "providence-0"}
     assert [observer["answers"] for observer in status["observers"].values()] == [True, True, True]
     assert float(status["account_value"]["value"]) > 9000
     for view in status["symbols"].values():
