@@ -61,7 +61,8 @@ test: venv ## check, and every test that needs no container and no fault loop
 test-faults: venv ## crash and fault loops, kills, a short soak; properties at length
 	@scripts/system_packages.sh --if-missing
 	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile thorough
-	$(PYTEST) -m "faults and not compose"
+	$(PYTEST) $(PARALLEL) -m "faults and not compose and not alone"
+	$(PYTEST) -m "faults and not compose and alone"
 
 test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores
 	$(PYTEST) -m compose tests/compose
