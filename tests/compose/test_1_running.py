@@ -130,7 +130,10 @@ def test_the_platforms_own_services_are_small(stack: Stack, figures: Figures) ->
 
 def _pss_mib(pid: int) -> float:
     """What a process has in memory, where shared pages count in shares."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except FileNotFoundError:  # a health check's process, which has ended meanwhile
+        return 0.0
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:"))
 
 

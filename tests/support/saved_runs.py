@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from threet.adapters.run_files import read_run_file
+from threet.domain.values import Unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ def quarantined(saved_runs: Path) -> list[str]:
 
 
 def _read(paths: Iterator[Path]) -> Iterator[tuple[str, SavedRun]]:
+    """With what stands in the tail behind a long file; by the reader of `3t run show`, which shares nothing with Providence's own."""
     for path in paths:
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            continue  # it has moved on meanwhile
-        saved = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
-        yield saved["run_id"], SavedRun(saved["live_pnl"], saved["voms_state"]["entries"])
+        run_id = path.name.removeprefix("run_").partition(".")[0]
+        root = path.parent.parent if path.parent.name in ("ending", "ended") else path.parent
+        found = read_run_file(root, run_id)
+        if not isinstance(found, Unknown):  # else it has moved on meanwhile
+            yield run_id, SavedRun(found.live_pnl, list(found.entries))

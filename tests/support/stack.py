@@ -219,7 +219,7 @@ class Stack:
     def last_cycle(self) -> int:
         return int(self.sql("SELECT COALESCE(MAX(cycle_id), 0) FROM decisions")[0][0])
 
-    def wait_until_trading(self, seconds: float = 120) -> None:
+    def wait_until_trading(self, seconds: float = 240) -> None:
         """Cycles are recorded, sources agree, and an order is filled that was not there before."""
         cycle, fills = self.last_cycle(), self.fills()
         wait_for("two more cycles", lambda: self.last_cycle() >= cycle + 2, seconds)
