@@ -1,8 +1,11 @@
 # 3T on one machine. `make` alone lists what there is to do.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults proof test-compose check fix deps lock bench clean venv
+.PHONY: help demo test test-unit test-faults proof test-compose check fix deps lock bench clean venv
 .PHONY: install restart logs status halt resume flatten migrate backup restore
+
+# Dozens of processes start here, and each would compile all its code and rewrite all tests' assertions anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -q
@@ -57,6 +60,9 @@ test: venv ## check, and every test that needs no container and no fault loop
 	@$(MAKE) --no-print-directory check
 	$(PYTEST) $(PARALLEL) -m "not faults and not compose and not alone"
 	$(PYTEST) -m "not faults and not compose and alone"
+
+test-unit: venv ## the unit tests alone, in seconds
+	$(PYTEST) -n 2 tests/unit
 
 test-faults: venv ## crash and fault loops, kills, a short soak; properties at length
 	@scripts/system_packages.sh --if-missing
