@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 import urllib.error
@@ -23,12 +24,15 @@ class CannotTell(str):
     __slots__ = ()
 
 
-def http_ok(url: str) -> Check:
-    """Healthy while ``GET url`` answers 200."""
+def http_ok(url: str, login: str | None = None) -> Check:
+    """Healthy while ``GET url`` answers 200; with ``login`` (user:password) it is the server that knows this password, not another one."""
+    asked = urllib.request.Request(url)
+    if login is not None:
+        asked.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
 
     def check(_: LogFile) -> str | None:
         try:
-            with urllib.request.urlopen(url, timeout=_TIMEOUT_SECONDS) as answer:  # our own 127.0.0.1 address
+            with urllib.request.urlopen(asked, timeout=_TIMEOUT_SECONDS) as answer:  # our own 127.0.0.1 address
                 return None if answer.status == 200 else f"GET {url}: status {answer.status}"
         except (OSError, ValueError) as error:
             return f"GET {url}: {error}"

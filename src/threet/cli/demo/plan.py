@@ -37,7 +37,7 @@ def make_plan(folder: StateFolder, settings: Settings, secrets: Secrets, ports: 
         _worker(folder, settings, reports, "celery_worker_reconcile", "reconcile", ("-Q", "reconcile")),
         _providence(folder, settings, reports, project),
         _beat(folder, ("celery_worker", "celery_worker_reconcile", "simulator", *observers)),
-        _flower(folder, ports),
+        _flower(folder, secrets, ports),
     ]
 
 
@@ -95,10 +95,13 @@ def _beat(folder: StateFolder, needs: Sequence[str]) -> Part:
     return Part("celery_beat", command, tuple(needs), check, check)
 
 
-def _flower(folder: StateFolder, ports: Ports) -> Part:
+def _flower(folder: StateFolder, secrets: Secrets, ports: Ports) -> Part:
+    """Its ready check asks for what only our password opens: /healthcheck is open, and may be that of another Flower on the port."""
     command = _module(folder, "flower", "threet_workers.flower", "--port", str(ports.flower))
-    check = http_ok(f"http://127.0.0.1:{ports.flower}/healthcheck")
-    return Part("flower", command, ("redis", "celery_beat"), check, check, stop_seconds=4)
+    address = f"http://127.0.0.1:{ports.flower}"
+    check = http_ok(f"{address}/healthcheck")
+    mine = http_ok(f"{address}/tasks", f"{secrets.require('flower.user')}:{secrets.require('flower.password')}")
+    return Part("flower", command, ("redis", "celery_beat"), mine, check, stop_seconds=4)
 
 
 def _providence(folder: StateFolder, settings: Settings, reports: Reports, project: Path) -> Part:
