@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 import warnings
@@ -64,3 +65,4 @@ def build(sender: Any, **_: Any) -> None:
 def close(sender: Any, **_: Any) -> None:
     current().leave(sender.hostname)
     current().telemetry.close()
+    gc.freeze()  # nothing is left to be saved, and looking through all of ccxt for garbage would take the interpreter seconds

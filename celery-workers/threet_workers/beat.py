@@ -19,11 +19,13 @@ class LockedScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
 
     _lock: TextIO
     _signs: SignsOfLife
+    _silent_seconds: float
 
     def setup_schedule(self) -> None:
         settings, _ = configuration()
         self._lock = hold(settings.state_folder / "beat.lock")
         self._signs = SignsOfLife.from_environment()
+        self._silent_seconds = settings.freshness.max_canary_age_seconds  # canaries are sent too
         super().setup_schedule()
         for entry in self.schedule.values():  # all are due at once: a start shows within seconds that its queues work
             entry.last_run_at -= timedelta(seconds=entry.schedule.run_every.total_seconds())
@@ -31,7 +33,7 @@ class LockedScheduler(Scheduler):  # type: ignore[misc]  # celery ships no types
     def apply_async(self, entry: Any, producer: Any = None, advance: bool = True, **kwargs: Any) -> Any:
         """Raises where the broker did not take the message, as Celery's own does: only a message that is out is a sign of life."""
         result = super().apply_async(entry, producer=producer, advance=advance, **kwargs)
-        self._signs.show("sent")
+        self._signs.show("sent", self._silent_seconds)
         return result
 
 

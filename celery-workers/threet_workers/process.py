@@ -65,7 +65,7 @@ class WorkerProcess:
         """
         from threet.adapters.sql.errors import DatabaseError
 
-        self.signs.show(f"canary-{queue}")
+        self.signs.show(f"canary-{queue}", self.settings.freshness.max_service_age_seconds)
         last = self._reported.get(queue)
         if last is None or self.clock.monotonic() - last >= self.settings.schedule.canary_seconds:
             try:

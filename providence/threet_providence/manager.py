@@ -134,7 +134,7 @@ class Manager:
             PublisherRules(
                 shard, told.shards, told.seed, told.publish_interval_seconds, told.products_interval_seconds, told.unpublished_runs
             ),
-            ShownAlive(services.publisher, SignsOfLife.from_environment()),
+            ShownAlive(services.publisher, SignsOfLife.from_environment(), self._settings.freshness.max_heartbeat_age_seconds),
             services.products,
             lambda: services.report(f"providence-{shard}"),
             services.check_schema,

@@ -47,14 +47,15 @@ class RunsTable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShownAlive:
-    """A table whose every publication is a sign of life: the loop answered, and the database took it."""
+    """A table whose every publication is a sign of life, good for so many seconds: the loop answered, and the database took it."""
 
     table: RunsTable
     signs: SignsOfLife
+    good_seconds: float
 
     def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
         self.table.publish(changed, heartbeat)
-        self.signs.show("published")
+        self.signs.show("published", self.good_seconds)
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
         return self.table.retire_absent(shard, shards, known_run_ids, now)

@@ -71,7 +71,7 @@ if [ ${#left[@]} -gt 0 ]; then
   compose rm --stop --force "${left[@]}" >"$words" 2>&1 || true   # there may be none
 fi
 say "starting ${#wanted[@]} services:"
-compose up --detach "${wanted[@]}" >"$words" 2>&1 &
+compose up --detach --no-deps "${wanted[@]}" >"$words" 2>&1 &   # all of them but preflight, which has been asked
 wait_until_well $! "${wanted[@]}"
 wait
 say "3T runs after $SECONDS s: $(addresses)${left[*]:+. Left out: ${left[*]}}"

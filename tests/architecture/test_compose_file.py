@@ -69,6 +69,31 @@ def without_health(compose: Compose) -> list[str]:
     return wrong
 
 
+def with_vague_health(compose: Compose) -> list[str]:
+    """Services of ours whose check does not look at the work that they are there for, or has a limit of its own.
+
+    The limits are those of ``freshness`` in config.yml, which comes with each sign of life; its intervals are held against them.
+    """
+    wrong = []
+    for name, service in compose["services"].items():
+        if name in _ONE_SHOT or "build" not in service:
+            continue
+        check, wanted = service.get("healthcheck", {}).get("test"), _work(name, str(service.get("command", "")))
+        if wanted is None:
+            if check is None or check[1] != "answers":
+                wrong.append(f"{name}: expected `answers URL`, was {check}")
+        elif check != ["CMD", "alive", *wanted]:
+            wrong.append(f"{name}: expected `alive {' '.join(wanted)}`, was {check}")
+    return wrong
+
+
+def _work(name: str, command: str) -> list[str] | None:
+    """The signs of life that tell of it; None of a service that answers over HTTP."""
+    if queues := re.search(r"-Q (\S+)", command):
+        return [f"canary-{queue}" for queue in queues.group(1).split(",")]
+    return {"celery_beat": ["sent"], "providence": ["published"]}.get(name)
+
+
 def with_others_secrets(compose: Compose) -> list[str]:
     """A volume of secrets belongs to one service, which only reads it; preflight alone writes."""
     wrong = []
@@ -109,7 +134,10 @@ def wrongly_reachable(compose: Compose) -> list[str]:
 
 
 Rule = Callable[[Compose], list[str]]
-RULES: list[Rule] = [without_privileges, without_bounds, without_health, with_others_secrets, files_mounted, wrongly_reachable]
+RULES: list[Rule] = [
+    *(without_privileges, without_bounds, without_health, with_vague_health),
+    *(with_others_secrets, files_mounted, wrongly_reachable),
+]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -133,6 +161,9 @@ def _planted(change: Callable[[dict[str, Any]], None]) -> Compose:
         (without_bounds, lambda services: services["mariadb"].update(restart="no")),
         (without_health, lambda services: services["celery_beat"].pop("healthcheck")),
         (without_health, lambda services: services["grafana"].pop("depends_on")),
+        (with_vague_health, lambda services: services["celery_worker"]["healthcheck"].update(test=["CMD", "alive", "canary-market"])),
+        (with_vague_health, lambda services: services["celery_beat"]["healthcheck"].update(test=["CMD", "alive", "30", "sent"])),
+        (with_vague_health, lambda services: services["observer_c"]["healthcheck"].update(test=["CMD", "true"])),
         (with_others_secrets, lambda services: services["observer_a"]["volumes"].append("secrets_celery_worker_reconcile:/x:ro")),
         (files_mounted, lambda services: services["celery_worker"]["volumes"].append("./config.yml:/3t/config/config.yml:ro")),
         (wrongly_reachable, lambda services: services["redis"].update(ports=["6379:6379"])),

@@ -179,7 +179,7 @@ def test_any_task_of_a_queue_is_a_sign_of_life_of_it_however_it_ends(app, worker
             raise error
 
     update_prices.apply()
-    assert (tmp_path / "canary-market").exists()
+    assert (tmp_path / "canary-market").read_text() == f"{worker.settings.freshness.max_service_age_seconds:g}\n"
     assert not (tmp_path / "canary-account").exists()
 
 
