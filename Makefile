@@ -71,6 +71,7 @@ test-faults: venv ## crash and fault loops, kills, a short soak; properties at l
 	$(PYTEST) -m "faults and not compose and alone"
 
 test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores
+	@scripts/system_packages.sh --if-missing --containers
 	$(PYTEST) -m compose tests/compose
 
 proof: venv ## the kill loop at length: 200 kills, the report goes to docs/proofs/ (by hand, not in CI)

@@ -109,7 +109,7 @@ def test_an_offender_is_caught(name: str, change: Callable[[Any], object], expec
 
 
 def components_astray(collector: Any) -> list[str]:
-    """What a pipeline names and nobody defines, or what is defined and no pipeline uses: the collector refuses the first, and overlooks the second."""
+    """What a pipeline names and nobody defines, which it refuses, or what is defined and no pipeline uses, which it overlooks."""
     service = collector["service"]
     wrong = []
     for kind in ("receivers", "processors", "exporters"):

@@ -76,6 +76,15 @@ def test_as_root_it_installs_what_is_missing_and_forbids_servers_to_start(machin
     assert not machine.policy.exists()
 
 
+def test_for_containers_it_installs_the_other_compose_and_no_server(machine: Machine) -> None:
+    assert machine.run("--if-missing", "--containers").returncode == 0
+    assert "install --yes --no-install-recommends docker-compose policy:" in machine.apt_calls()[-1]
+    machine.tool("docker-compose", "exit 0")
+    before = machine.apt_calls()
+    result = machine.run("--if-missing", "--containers")
+    assert (result.returncode, result.stderr, machine.apt_calls()) == (0, "", before)
+
+
 def test_a_policy_that_the_machine_has_is_left_as_it_is(machine: Machine) -> None:
     machine.policy.write_text("the machine's own")
     assert machine.run().returncode == 0

