@@ -44,7 +44,7 @@ wait_until_well() {
       fi
     done
     if [ -n "$starter" ] && ! kill -0 "$starter" 2>/dev/null; then
-      wait "$starter" || { tell_words; give_up "${!waiting[@]}"; }
+      wait "$starter" || not_started "${!waiting[@]}"
       starter=
     fi
     [ $((SECONDS - began)) -lt "$patience" ] || give_up "${!waiting[@]}"
@@ -53,20 +53,36 @@ wait_until_well() {
 }
 
 give_up() {
-  local service state id told=0
-  for service; do
-    state=$(states | awk -v service="$service" '$1 == service { print $2 }')
-    id=$(container_of "$service")
-    # What only waits for another one has nothing to say.
-    if [ -n "$id" ] && [ "$state" != created ] && ! is_well "$service" "$state"; then
-      complain "$service is $state. Its last words:"
-      docker logs --tail 20 "$id" 2>&1 | sed 's/^/    /' >&2
-      told=1
-    fi
-  done
-  [ $told = 1 ] || complain "Not every service could be started"
+  last_words starting "$@" || complain "Not every service could be started"
+  look_further
+}
+
+# The starter failed. What still starts has done nothing wrong: its words would hide the reason.
+not_started() {
+  last_words '' "$@" || true
+  tell_words
+  look_further
+}
+
+look_further() {
   complain "To look further: ${compose_command[*]} ps; make logs SERVICE=name"
   exit 1
+}
+
+# last_words STATE SERVICE...: of each that is neither well nor waits for another one; those in STATE too. Fails where there is none.
+last_words() {
+  local wanted=$1 service state id told=1
+  shift
+  for service; do
+    state=$(states | awk -v service="$service" '$1 == service { print $2 }')
+    [[ $state =~ ^(unhealthy|exited|restarting|dead|running)$ || $state = "$wanted" ]] || continue
+    is_well "$service" "$state" && continue
+    id=$(container_of "$service")
+    complain "$service is $state. Its last words:"
+    docker logs --tail 20 "$id" 2>&1 | sed 's/^/    /' >&2
+    told=0
+  done
+  return $told
 }
 
 # What the command that starts them had to say, where the caller kept it.

@@ -45,6 +45,7 @@ QUICK: Mapping[str, Mapping[str, Any]] = {
 }
 """What makes a short test out of the project's config.yml."""
 
+_STARTED = '{{index .Config.Labels "com.docker.compose.service"}} {{.State.StartedAt}}'
 _ASK = """
 import http.client, json, sys
 path, body = sys.argv[1], sys.stdin.read()
@@ -158,6 +159,11 @@ class Stack:
         found: dict[str, Any] = json.loads(self.run("docker", "inspect", self.container(service)))[0]
         return found
 
+    def started(self) -> dict[str, str]:
+        """When each long-running service was started last."""
+        lines = self.run("docker", "inspect", "--format", _STARTED, *self.containers()).splitlines()
+        return {service: at for service, at in map(str.split, lines) if service != "preflight"}
+
     def in_container(self, service: str, *command: str, stdin: str | None = None) -> str:
         """Its standard output alone."""
         done = subprocess.run(
@@ -218,6 +224,12 @@ class Stack:
 
     def last_cycle(self) -> int:
         return int(self.sql("SELECT COALESCE(MAX(cycle_id), 0) FROM decisions")[0][0])
+
+    def wait_for_a_cycle_that_works(self, seconds: float = 120) -> None:
+        """One that began after this call, was not blocked, and found sources that agree."""
+        now = self.sql("SELECT UTC_TIMESTAMP(6)")[0][0]
+        works = f"SELECT cycle_id FROM decisions WHERE at > '{now}' AND status <> 'blocked' AND consensus_symbols > 0 LIMIT 1"
+        wait_for("a cycle that works", lambda: self.sql(works), seconds)
 
     def wait_until_trading(self, seconds: float = 240) -> None:
         """Cycles are recorded, sources agree, and an order is filled that was not there before."""
