@@ -96,7 +96,7 @@ CREATE TABLE runs (
   PRIMARY KEY (id),
   KEY runs_shard (shard, status),
   KEY runs_updated (status, updated_at),
-  KEY runs_votes (status, symbol)
+  KEY runs_votes (status, symbol, shard, votes, position_direction)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
 -- What a person wants of a run (3t run end); Providence does it, and its retention takes the row away.
@@ -260,4 +260,5 @@ INSERT INTO platform_state (name, value) VALUES ('epoch', UUID());
 
 INSERT INTO schema_migrations (version, name, applied_at) VALUES
   (1, '0001_first_release', UTC_TIMESTAMP(6)),
-  (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6));
+  (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6)),
+  (3, '0003_votes_by_index', UTC_TIMESTAMP(6));

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from threet.adapters.sql.types import Float64, Json, Money, Serial, UtcDateTime
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """The number of the newest file in migrations/."""
 
 metadata = MetaData()
@@ -122,7 +122,7 @@ runs = _table(
     _required("started_at", UtcDateTime),
     Column("ended_at", UtcDateTime),
     _required("updated_at", UtcDateTime),
-    Index("runs_votes", "status", "symbol"),
+    Index("runs_votes", "status", "symbol", "shard", "votes", "position_direction"),
     Index("runs_shard", "shard", "status"),
     Index("runs_updated", "status", "updated_at"),
 )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, case, func, select
+from sqlalchemy import Connection, Engine, Integer, Row, and_, bindparam, func, select, type_coerce
 
 from threet.adapters.sql.tables import providence_shards, runs
 from threet.adapters.sql.transactions import read
@@ -49,30 +49,29 @@ def _votes(connection: Connection, shards: int, newer_than: datetime) -> Votes |
     return _per_symbol(beats, _count(connection, shards))
 
 
+_VOTING = type_coerce(runs.c.votes, Integer)
+_COUNT = (
+    select(runs.c.symbol, func.sum(_VOTING * runs.c.position_direction), func.sum(_VOTING), func.count())
+    .where(and_(runs.c.status == ACTIVE, runs.c.shard < bindparam("shards")))
+    .group_by(runs.c.symbol)
+)
+"""One statement for all symbols, answered from the index ``runs_votes`` alone: the rows with their parameters are not turned over."""
+
+
 def _count(connection: Connection, shards: int) -> dict[str, _Counted]:
-    """One statement for all symbols."""
-    voting = case((runs.c.votes.is_(True), 1), else_=0)
-    statement = (
-        select(
-            runs.c.symbol,
-            func.sum(voting * runs.c.position_direction).label("direction_sum"),
-            func.sum(voting).label("voters"),
-            func.count().label("active"),
-        )
-        .where(and_(runs.c.status == ACTIVE, runs.c.shard < shards))
-        .group_by(runs.c.symbol)
-    )
-    rows = connection.execute(statement)
-    return {row.symbol: _Counted(int(row.direction_sum), int(row.voters), int(row.active)) for row in rows}
+    rows = connection.execute(_COUNT, {"shards": shards}).all()
+    return {symbol: _Counted(int(direction_sum), int(voters), active) for symbol, direction_sum, voters, active in rows}
 
 
-def _per_symbol(beats: Iterable[Row[Any]], counted: Mapping[str, _Counted]) -> Votes | Unknown:
-    beats = list(beats)
+def _per_symbol(beats: Sequence[Row[Any]], counted: Mapping[str, _Counted]) -> Votes | Unknown:
+    told: dict[str, list[Mapping[str, Any]]] = {symbol: [] for symbol in counted}
+    for beat in beats:
+        for symbol, part in beat.by_symbol.items():
+            told.setdefault(symbol, []).append(part)
     result: dict[Symbol, Vote] = {}
-    for symbol in sorted(set(counted).union(*(beat.by_symbol for beat in beats))):
-        told = [beat.by_symbol[symbol] for beat in beats if symbol in beat.by_symbol]
+    for symbol, parts in sorted(told.items()):
         count = counted.get(symbol, _NONE)
-        active = sum(part["active_runs"] for part in told)
+        active = sum(part["active_runs"] for part in parts)
         if active != count.active:
             # Rows that no shard speaks of (a lost folder of saved runs) would go on voting for ever.
             return Unknown(f"{symbol}: {count.active} active runs in the database, {active} in the heartbeats")
@@ -81,9 +80,9 @@ def _per_symbol(beats: Iterable[Row[Any]], counted: Mapping[str, _Counted]) -> V
             direction_sum=count.direction_sum,
             voters=count.voters,
             active_runs=active,
-            quarantined_runs=sum(part["quarantined_runs"] for part in told),
-            warm=bool(told) and all(part["warm"] for part in told),
-            paused="; ".join(sorted({part["paused"] for part in told if part.get("paused")})),
+            quarantined_runs=sum(part["quarantined_runs"] for part in parts),
+            warm=bool(parts) and all(part["warm"] for part in parts),
+            paused="; ".join(sorted({part["paused"] for part in parts if part.get("paused")})),
         )
     times = [beat.beat_at for beat in beats]
     return Votes(result, min(times), max(times))
