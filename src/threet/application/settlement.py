@@ -108,7 +108,11 @@ class Settler:
         self._imports = imports
 
     def settle(self, venue_now: datetime, observed_at: datetime) -> Settlement:
-        """Never raises VenueError: what could not be read stays unsettled and is named in ``problems``."""
+        """Never raises VenueError: what could not be read stays unsettled and is named in ``problems``.
+
+        An order is over when ``venue_now`` and ``observed_at``, our own clock, are both past it: a venue's time that is told ahead
+        once, by less than would stop the cycle, must not end an order that still lives.
+        """
         problem = self._imports()
         unsettled = self._store.unsettled_orders()
         if problem is not None:
@@ -123,9 +127,9 @@ class Settler:
         self._lock_liquidated(new, observed_at)
         open_orders: list[OrderRecord] = []
         problems: list[str] = []
-        settled = 0
+        settled, sure = 0, min(venue_now, observed_at)
         for order in unsettled:
-            verdict = judge(order, self._look_up(order), _fills_of(order, fills), venue_now, self._expiry_margin)
+            verdict = judge(order, self._look_up(order), _fills_of(order, fills), sure, self._expiry_margin)
             is_final = self._record(order, verdict, venue_now)
             settled += is_final
             if order.is_stop and verdict.filled_contracts > 0:

@@ -41,6 +41,17 @@ def test_a_slow_answer_of_the_venues_clock_does_not_make_an_order_look_expired(d
     assert not order.state.is_final, "it may still be on its way to the venue"
 
 
+def test_a_venues_clock_that_is_told_ahead_for_once_ends_no_order_that_lives(desk):
+    """Ahead by less than stops the cycle, and by more than the expiry's margin."""
+    desk.vote({BTC: 8})
+    with pytest.raises(Killed):
+        desk.cycle(trading=TradingThat(desk.trading, before=die))
+    ahead = Changed(desk.market, exchange_time=lambda: desk.market.exchange_time() + timedelta(seconds=4.5))
+    desk.cycle(market=ahead)
+    [order] = desk.store.orders(5)
+    assert not order.state.is_final, "it may still be on its way to the venue"
+
+
 def test_an_order_expires_by_the_venues_clock_however_slowly_that_was_read(desk):
     desk.vote({BTC: 8})
     clock = AheadClock()
