@@ -18,6 +18,8 @@ from threet.domain.values import OrderState, Symbol, Unknown
 
 log = logging.getLogger(__name__)
 
+_RESTS = "rests on the venue"
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -28,6 +30,11 @@ class Verdict:
     average_price: Decimal | None
     exchange_order_id: str | None
     text: str
+
+    @property
+    def rests(self) -> bool:
+        """The venue itself says that it has the order and that nothing of it was executed."""
+        return self.text == _RESTS and self.filled_contracts == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,7 @@ def judge(
         return _never_seen(order, filled, average, exchange_id, expired)
     exchange_id = answer.exchange_order_id or exchange_id
     if not answer.state.is_final:
-        return Verdict(OrderState.ACCEPTED, filled, average, exchange_id, "rests on the venue")
+        return Verdict(OrderState.ACCEPTED, filled, average, exchange_id, _RESTS)
     if answer.filled_contracts != filled:
         text = f"the venue says {answer.filled_contracts} filled, the fills say {filled}: not settled yet"
         return Verdict(_undecided(order), filled, average, exchange_id, text)
@@ -123,18 +130,19 @@ class Settler:
             fills = _each_once(self._account.fills_since(self._start(unsettled, venue_now)))
         except VenueError as error:
             return Settlement(0, unsettled, [], 0, readable=False, problems=[f"stops or fills could not be read: {error}"])
+        self._lock_liquidated(fills, observed_at)
         new = self._store.save_fills(fills, observed_at)
-        self._lock_liquidated(new, observed_at)
+        known = _each_once([*self._store.fills_of([order.client_order_id for order in unsettled]), *fills])
         open_orders: list[OrderRecord] = []
         problems: list[str] = []
         settled, sure = 0, min(venue_now, observed_at)
         for order in unsettled:
-            verdict = judge(order, self._look_up(order), _fills_of(order, fills), sure, self._expiry_margin)
+            verdict = judge(order, self._look_up(order), _fills_of(order, known), sure, self._expiry_margin)
+            if order.is_stop and verdict.filled_contracts > 0:  # before its end is recorded: who ends in between is not asked again
+                self._lock({order.symbol}, after_stop, observed_at)
             is_final = self._record(order, verdict, venue_now)
             settled += is_final
-            if order.is_stop and verdict.filled_contracts > 0:
-                self._lock({order.symbol}, after_stop, observed_at)
-            if order.is_stop and verdict.state is OrderState.ACCEPTED and verdict.filled_contracts == 0:
+            if order.is_stop and verdict.rests:
                 stops.append(order)
             elif not is_final:
                 open_orders.append(order)
@@ -151,16 +159,25 @@ class Settler:
         return [order for order in accepted if order.client_order_id in listed]
 
     def _start(self, unsettled: Sequence[OrderRecord], venue_now: datetime) -> datetime:
-        """Far enough back for every unsettled order, and an overlap before the watermark: until the first fill, the last agreement."""
-        watermark = self._store.fills_watermark() or self._first_agreement() or venue_now
-        return min([watermark, *(order.created_at for order in unsettled)]) - self._fills_overlap
+        """Far enough back for every order that may still be filled, and an overlap before the watermark: until the first fill, the last
+        agreement. What an older order had of fills is saved: a stop that rested for weeks does not ask for those of weeks."""
+        watermark = self._store.fills_watermark()
+        newer_than = venue_now - self._expiry_margin - self._fills_overlap
+        asked_for = [order.created_at for order in unsettled if watermark is None or order.expires_at >= newer_than]
+        return min([watermark or self._first_agreement() or venue_now, *asked_for]) - self._fills_overlap
 
     def _first_agreement(self) -> datetime | None:
         return min((state.agreed_at for state in self._store.symbol_states().values() if state.agreed_at is not None), default=None)
 
-    def _lock_liquidated(self, new: Sequence[Fill], now: datetime) -> None:
-        """At the first sight, whatever its time: it may have happened after the fills were read and before the snapshot was taken."""
-        self._lock({fill.symbol for fill in new if fill.is_liquidation}, after_liquidation, now)
+    def _lock_liquidated(self, fills: Sequence[Fill], now: datetime) -> None:
+        """At the first sight, whatever its time: it may have happened after the fills were read and before the snapshot was taken. So
+        before they are saved: who ends in between sees them again for the first time."""
+        liquidations = [fill for fill in fills if fill.is_liquidation]
+        if not liquidations:
+            return
+        first = min(fill.exchange_time for fill in liquidations) - timedelta(microseconds=1)
+        known = {item.fill.fill_id for item in self._store.fills_after(first)}
+        self._lock({fill.symbol for fill in liquidations if fill.fill_id not in known}, after_liquidation, now)
 
     def _lock(self, names: set[Symbol], lock: Callable[[SymbolState, datetime], SymbolState], now: datetime) -> None:
         while names:
@@ -193,7 +210,7 @@ class Settler:
 
     def _cancel_resting(self, order: OrderRecord, verdict: Verdict, venue_now: datetime, problems: list[str]) -> None:
         """Our orders are IOC and never rest; one that does is somebody's mistake and is reported until it is gone."""
-        if verdict.text == "rests on the venue" and venue_now > order.expires_at + self._expiry_margin:
+        if verdict.text == _RESTS and venue_now > order.expires_at + self._expiry_margin:
             problems.append(f"{order.symbol} {order.client_order_id}: an IOC order still rests past its expiry; cancel it on the venue")
 
 

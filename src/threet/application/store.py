@@ -219,6 +219,10 @@ class CycleStore(Protocol):
         """Fills with exchange time > ``after``, oldest first, from one query."""
         ...
 
+    def fills_of(self, client_order_ids: Sequence[str]) -> list[Fill]:
+        """The saved fills of these orders, oldest first, whenever that was."""
+        ...
+
     def symbol_states(self) -> dict[Symbol, SymbolState]: ...
 
     def save_symbol_states(

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from tests.integration.cycle.test_cycle import TradingThat, by_hand, until
+import pytest
+from tests.integration.cycle.test_cycle import Killed, TradingThat, by_hand, until
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, Desk
 
@@ -49,6 +50,30 @@ def test_a_liquidation_between_the_fills_and_the_snapshot_still_waits_for_a_pers
     desk.controls.adopt()
     desk.cycle()
     assert not desk.store.symbol_states()[BTC].locked
+
+
+@pytest.mark.parametrize("last_words", ["save_fills", "save_symbol_states"])
+def test_a_process_that_ends_when_it_has_just_seen_a_liquidation_leaves_the_lock_to_the_next(desk, last_words):
+    """By its time alone the fill is older than what was agreed on: only its first sight locks."""
+    desk.vote({BTC: -8})
+    desk.cycle()
+    until(lambda: (desk.cycle(), desk.target(BTC)["kind"] == "Target")[1], lambda: None)
+    liquidate_short(desk)
+    pass_venue_time(desk, 0.1)
+    unseen = Changed(desk.account, fills_since=lambda start: [fill for fill in desk.account.fills_since(start) if not fill.is_liquidation])
+    desk.cycle(account=unseen)
+    state = desk.store.symbol_states()[BTC]
+    assert (state.agreed_contracts, state.needs_person) == (0, False)
+    real = getattr(desk.store, last_words)
+
+    def then_killed(*arguments: Any, **named: Any) -> Any:
+        real(*arguments, **named)
+        raise Killed
+
+    with pytest.raises(Killed):
+        desk.cycle(store=Changed(desk.store, **{last_words: then_killed}))
+    desk.cycle()
+    assert desk.store.symbol_states()[BTC].needs_person
 
 
 def test_a_liquidation_while_nothing_ran_and_no_fill_was_ever_seen_waits_for_a_person(desk):

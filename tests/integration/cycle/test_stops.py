@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.integration.cycle.test_cycle import Killed, until
 from tests.integration.cycle.test_risk import set_mark, targets, with_limits, with_symbol
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, MASTER, Desk
 
-from threet.application.facts import OpenOrder
+from threet.application.facts import Fill, OpenOrder
 from threet.application.store import OrderRecord
 from threet.domain.errors import VenueSilent
 from threet.domain.values import OrderState, Side
@@ -181,3 +184,74 @@ def test_flatten_closes_the_position_and_takes_its_stop_away(stopped):
     for _ in range(4):
         stopped.cycle()
     assert (stopped.held(BTC), resting(stopped), stopped.store.unsettled_orders()) == (0, [], [])
+
+
+def executed(desk: Desk) -> None:
+    """A position with its stop, which the venue has executed since the last cycle."""
+    with_limits(desk, max_daily_loss_percent=Decimal(90), soft_drawdown_percent=Decimal(90), terminal_drawdown_percent=Decimal(95))
+    desk.vote({BTC: 8})
+    for _ in range(3):
+        desk.cycle()
+    set_mark(desk, BTC, "0.94")
+    desk.simulator.resume()
+    until_flat(desk)
+    desk.simulator.pause()
+
+
+@pytest.mark.parametrize("last_words", ["save_fills", "save_symbol_states", "record_outcome"])
+def test_a_process_that_ends_while_it_settles_an_executed_stop_leaves_the_lock_to_the_next(stopped, last_words):
+    """The votes that led into the loss still stand: between the end of the stop and its lock nothing may slip through."""
+    executed(stopped)
+    real = getattr(stopped.store, last_words)
+
+    def then_killed(*arguments: Any, **named: Any) -> Any:
+        real(*arguments, **named)
+        raise Killed
+
+    count = len(stopped.orders_at_the_venue())
+    with pytest.raises(Killed):
+        stopped.cycle(store=Changed(stopped.store, **{last_words: then_killed}))
+    for _ in range(6):
+        stopped.cycle()
+    assert stopped.store.symbol_states()[BTC].needs_person
+    assert (stopped.held(BTC), len(stopped.orders_at_the_venue())) == (0, count)
+
+
+def test_a_stop_that_the_venue_denies_is_no_stop(stopped):
+    """It is not listed, and by its id the venue says that it never saw it: the position has none, and somebody has to hear of it."""
+    stopped.vote({BTC: 8})
+    for _ in range(3):
+        stopped.cycle()
+    denied = Changed(stopped.account, open_orders=list, order=lambda client_order_id, name: None)
+    until_expired(stopped)
+    result = stopped.cycle(account=denied)
+    assert result.unresolved == 1
+    assert "no known end" in targets(stopped, BTC)["result"]
+    [stop] = stops(stopped)
+    assert "the venue does not know it" in stop.text
+
+
+def until_expired(desk: Desk) -> None:
+    """The request of the stop, which is all that expires."""
+    [stop] = stops(desk)
+    until(lambda: desk.market.exchange_time() > stop.expires_at + timedelta(seconds=0.2), lambda: time.sleep(0.05))
+
+
+def test_a_stop_that_rested_for_weeks_is_settled_without_reading_the_fills_of_weeks(stopped):
+    """The venue keeps the last 10,000 fills alone, and the pages of weeks would cost more than a cycle may ask."""
+    executed(stopped)
+    with stopped.store._engine.begin() as connection:
+        from threet.adapters.sql.tables import orders
+
+        weeks_ago = stopped.clock.now() - timedelta(days=40)
+        connection.execute(orders.update().where(orders.c.trigger_price.is_not(None)).values(created_at=weeks_ago, expires_at=weeks_ago))
+    asked: list[datetime] = []
+
+    def fills_since(start: datetime) -> list[Fill]:
+        asked.append(start)
+        return stopped.account.fills_since(start)
+
+    stopped.cycle(account=Changed(stopped.account, fills_since=fills_since))
+    [stop] = stops(stopped)
+    assert (stop.state, stop.filled_contracts) == (OrderState.FILLED, stop.contracts)
+    assert min(asked) > stopped.clock.now() - timedelta(days=1)

@@ -22,7 +22,11 @@ _COLUMNS = [column for column in fills.c if column.name != "observed_at"]
 def _recorded(row: Row[Any]) -> RecordedFill:
     values = dict(row._mapping)
     ours = bool(values.pop("ours"))
-    return RecordedFill(Fill(**{**values, "side": Side(row.side), "symbol": Symbol(row.symbol)}), ours)
+    return RecordedFill(_fill(values), ours)
+
+
+def _fill(values: Mapping[str, Any]) -> Fill:
+    return Fill(**{**values, "side": Side(values["side"]), "symbol": Symbol(values["symbol"])})
 
 
 def _row(fill: Fill, observed_at: datetime) -> dict[str, Any]:
@@ -57,6 +61,12 @@ class FillRows:
         time = fills.c.exchange_time
         statement = select(*_COLUMNS, ours.label("ours")).where(time > after).order_by(time, fills.c.fill_id)
         return read(self._engine, lambda connection: [_recorded(row) for row in connection.execute(statement)])
+
+    def fills_of(self, client_order_ids: Sequence[str]) -> list[Fill]:
+        if not client_order_ids:
+            return []
+        statement = select(*_COLUMNS).where(fills.c.client_order_id.in_(client_order_ids)).order_by(fills.c.exchange_time, fills.c.fill_id)
+        return read(self._engine, lambda connection: [_fill(dict(row._mapping)) for row in connection.execute(statement)])
 
 
 def _save(connection: Connection, given: Sequence[Fill], observed_at: datetime) -> list[Fill]:
