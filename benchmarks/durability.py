@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.files import StoredShard, bare_append, folder
-from benchmarks.measure import Figure, median_seconds, named, timed
+from benchmarks.measure import Figure, by_turns, median_seconds, named, timed
 from benchmarks.population import WalkingMarket, born, give_history
 from threet.engine.engine import Engine
 from threet.engine.voms import Voms
@@ -35,8 +35,7 @@ def durable_tick_vs_fsync() -> Figure:
         shard = StoredShard(root / "shard", engine)
         jumping = Jumps(market, shard, symbols=BARS_A_TICK)
         with bare_append(root / "bare") as append:
-            reference = median_seconds(append, rounds=101)
-            ours = statistics.median(timed(jumping.next_tick()) for _ in range(101))
+            ours, reference = by_turns(jumping.next_tick, lambda: append, rounds=101)
         traded = jumping.trades_of_the_last(100)
     note = f"{RUNS} runs marked, {traded / RUNS:.2%} trade; one price of {SYMBOLS} symbols and {jumping.symbols} bars that close a tick"
     return Figure("durable_tick_vs_fsync", ours * 1e6, reference * 1e6, "us", 5.0, note=note)

@@ -12,7 +12,7 @@ from threet.engine.columns import RunColumns
 from threet.engine.engine import Engine
 
 RUNS, MANY_RUNS, SYMBOLS = 10_000, 100_000, 200
-READ = ("active", "symbol", "size", "entry", "realised", "fees", "funding", "max_loss", "target", "ends_ms")
+READ = ("active", "symbol", "size", "entry", "realised", "fees", "funding", "least", "target")
 WRITTEN = ("mark", "live_pnl")
 
 

@@ -50,6 +50,14 @@ def median_seconds(work: Callable[[], object], rounds: int = 7) -> float:
     return statistics.median(timed(work) for _ in range(rounds))
 
 
+def by_turns(ours: Callable[[], Callable[[], object]], reference: Callable[[], Callable[[], object]], rounds: int) -> tuple[float, float]:
+    """Median seconds of both, each making its next work ready unmeasured; by turns, so that both meet the same machine. The first of
+    each warms up."""
+    took = [(timed(ours()), timed(reference())) for _ in range(rounds + 1)][1:]
+    mine, theirs = zip(*took, strict=True)
+    return statistics.median(mine), statistics.median(theirs)
+
+
 def timed(work: Callable[[], object]) -> float:
     """Seconds of one call."""
     started = time.perf_counter()

@@ -5,20 +5,29 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
+from functools import lru_cache
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 
 from threet.engine.descent import Ancestor
 from threet.engine.effects import ENTRY, state_dtype
-from threet.engine.market import CANDLE_COLUMNS, SymbolMarket
+from threet.engine.market import CANDLE_COLUMNS, CandleRow, SymbolMarket
 from threet.engine.runs import RunSpec
 from threet_providence.soundness import UNREADABLE, strict_json
 from threet_providence.steps import BaseRecord, BaseRun, Changes, EndedMark, Step, TickRecord
 
-FORMAT_VERSION = 2
-"""2: parents of runs, ancestors. 1 is read as well: there nothing descended."""
+FORMAT_VERSION = 3
+"""3: marks and candles of a tick as arrays. 2: parents of runs, ancestors. Both older ones are read as well: in 1 nothing descended."""
+
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_COUNT = np.dtype("<i4")
+_FLOAT = np.dtype("<f8")
+
+
+_SPEC = tuple(field.name for field in fields(RunSpec))
 
 
 class RecordError(Exception):
@@ -31,7 +40,7 @@ class NewerFormat(RecordError):
 
 def encode(record: TickRecord | BaseRecord) -> bytes:
     head, blocks = _tick(record) if isinstance(record, TickRecord) else _base(record)
-    return b"".join([json.dumps(head, separators=(",", ":"), allow_nan=False).encode(), b"\n", *blocks])
+    return b"".join([_JSON.encode(head).encode(), b"\n", *blocks])
 
 
 def decode(payload: bytes) -> TickRecord | BaseRecord:
@@ -58,6 +67,13 @@ class _Blocks:
         self._at += array.nbytes
         return array
 
+    def names(self, size: int) -> list[str]:
+        """Symbols, written in ``size`` bytes."""
+        text = self._data[self._at : self._at + size]
+        self._at += size
+        found: list[str] = strict_json(text)
+        return found
+
 
 def _tick(record: TickRecord) -> tuple[dict[str, Any], list[bytes]]:
     head = {"type": "tick", "format": FORMAT_VERSION, "tick": record.tick, "steps": [_step(step) for step in record.steps]}
@@ -67,10 +83,10 @@ def _tick(record: TickRecord) -> tuple[dict[str, Any], list[bytes]]:
 def _step(step: Step) -> dict[str, Any]:
     head: dict[str, Any] = {"kind": step.kind, "ids": step.ids, "market_ms": step.market_ms}
     small: dict[str, Any] = {
-        "marks": step.marks,
-        "candles": step.candles,
+        "priced": step.marks and [len(step.marks), len(_names(tuple(step.marks)))],
+        "closed": step.candles and [len(step.candles), len(_names(tuple(step.candles)))],
         "ended": [[e.run_id, e.reason, e.ended_ms] for e in step.changes.ended],
-        "started": [asdict(spec) for spec in step.changes.started],
+        "started": [{name: getattr(spec, name) for name in _SPEC} for spec in step.changes.started],
         "ancestors": [asdict(one) for one in step.changes.ancestors],
     }
     head |= {name: value for name, value in small.items() if value}
@@ -86,8 +102,21 @@ def _step(step: Step) -> dict[str, Any]:
 
 def _step_blocks(record: TickRecord) -> Iterator[bytes]:
     for step in record.steps:
+        if step.marks:
+            yield _names(tuple(step.marks))
+            yield np.fromiter(step.marks.values(), dtype=_FLOAT, count=len(step.marks)).tobytes()
+        if step.candles:
+            yield _names(tuple(step.candles))
+            yield np.array([len(rows) for rows in step.candles.values()], dtype=_COUNT).tobytes()
+            yield np.array(list(chain.from_iterable(step.candles.values())), dtype=_FLOAT).tobytes()
         yield step.changes.entries.tobytes()
         yield step.changes.states.tobytes()
+
+
+@lru_cache
+def _names(names: tuple[str, ...]) -> bytes:
+    """Symbols in their order; the same ones come tick after tick."""
+    return _JSON.encode(names).encode()
 
 
 def _read_tick(head: dict[str, Any], blocks: _Blocks) -> TickRecord:
@@ -100,11 +129,28 @@ def _read_step(head: dict[str, Any], blocks: _Blocks) -> Step:
         kind=head["kind"],
         ids=tuple((stream, entry_id) for stream, entry_id in head["ids"]),
         market_ms=int(head["market_ms"]),
-        marks=head.get("marks", {}),
-        candles={symbol: tuple(tuple(row) for row in rows) for symbol, rows in head.get("candles", {}).items()},
+        marks=_read_marks(head, blocks),
+        candles=_read_candles(head, blocks),
         products=None if products is None else tuple(products),
         changes=_read_changes(head, blocks),
     )
+
+
+def _read_marks(head: dict[str, Any], blocks: _Blocks) -> dict[str, float]:
+    if "priced" not in head:
+        return dict(head.get("marks", {}))  # of format 2
+    count, name_bytes = head["priced"]
+    names = blocks.names(name_bytes)
+    return dict(zip(names, blocks.take(_FLOAT, int(count)).tolist(), strict=True))
+
+
+def _read_candles(head: dict[str, Any], blocks: _Blocks) -> dict[str, tuple[CandleRow, ...]]:
+    if "closed" not in head:
+        return {symbol: tuple(tuple(row) for row in rows) for symbol, rows in head.get("candles", {}).items()}  # of format 2
+    count, name_bytes = head["closed"]
+    names, counts = blocks.names(name_bytes), blocks.take(_COUNT, int(count)).tolist()
+    rows = iter(blocks.take(_FLOAT, sum(counts) * CANDLE_COLUMNS).reshape(-1, CANDLE_COLUMNS).tolist())
+    return {symbol: tuple(tuple(row) for row in islice(rows, many)) for symbol, many in zip(names, counts, strict=True)}
 
 
 def _read_changes(head: dict[str, Any], blocks: _Blocks) -> Changes:

@@ -181,10 +181,11 @@ class StrategyLoop:
     def _votes_differ(self) -> bool:
         """Whether some symbol's voters or their directions sum up to something else than when this was last asked."""
         runs = self._engine.runs
-        voters = np.flatnonzero(runs.active & runs.votes)
-        symbols, count = runs.symbol[voters], len(self._engine.market.names)
-        sums = np.bincount(symbols, weights=np.sign(runs.size[voters]), minlength=count)
-        before, self._vote_sums = self._vote_sums, (np.bincount(symbols, minlength=count).tobytes(), sums.tobytes())
+        voters = np.flatnonzero(runs.votes)  # an ended run votes no more
+        sizes = runs.size[voters]
+        sides = 3 * runs.symbol[voters] + (sizes > 0) - (sizes < 0) + 1
+        short, flat, long = np.bincount(sides, minlength=3 * len(self._engine.market.names)).reshape(-1, 3).T
+        before, self._vote_sums = self._vote_sums, ((short + flat + long).tobytes(), (long - short).tobytes())
         return self._vote_sums != before
 
     def _round(self) -> Round:
@@ -234,7 +235,7 @@ class StrategyLoop:
             market_ms=engine.market_ms,
             slots=slots,
             ids=runs.ids[slots],
-            specs=runs.specs_of(slots),
+            specs=runs.specs[slots],
             live_pnl=runs.live_pnl[slots],
             direction=np.sign(runs.size[slots]).astype(np.int64),
             closed_trades=runs.closed_trades[slots],

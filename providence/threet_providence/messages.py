@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from threet.adapters.market_feed import FeedBatch
-from threet.engine.runs import RunImage, RunSpec
-from threet.engine.types import Bools, Floats, Ints, Slots
+from threet.engine.runs import RunImage
+from threet.engine.types import Bools, Floats, Ints, Records, Slots
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class View:
     market_ms: int
     slots: Slots
     ids: NDArray[np.uint64]  # the two words of each run's id
-    specs: tuple[RunSpec, ...]
+    specs: Records  # RunSpec
     live_pnl: Floats
     direction: Ints
     closed_trades: Ints

@@ -20,7 +20,7 @@ from typing import Protocol
 from threet.adapters.signs_of_life import SignsOfLife
 from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
-from threet.application.facts import RunRow, ShardHeartbeat
+from threet.application.facts import RunNumbers, RunRow, ShardHeartbeat
 from threet.application.ports import Clock, Products
 from threet.engine.population import is_of_shard
 from threet.engine.runs import RunImage
@@ -40,7 +40,7 @@ _ARCHIVES_AT_ONCE = 50
 class RunsTable(Protocol):
     """The port RunsPublisher, and what a restart needs besides."""
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None: ...
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None: ...
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int: ...
 
@@ -53,8 +53,8 @@ class ShownAlive:
     signs: SignsOfLife
     good_seconds: float
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
-        self.table.publish(changed, heartbeat)
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
+        self.table.publish(changed, heartbeat, marked)
         self.signs.show("published", self.good_seconds)
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
@@ -188,11 +188,13 @@ class Publisher:
             self._keep_ended(image)
         self._take_later()
         now = self._clock.now()
-        changed = rows.active_rows(view, self._shown.changed(view), self._rules.shard)
+        new, changed = self._shown.changed(view)
+        marked = rows.active_numbers(view, changed, self._rules.shard) if len(changed) else None
         beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
         if not self._retired:
             self._retire(view, now)
-        self._table.publish([*changed, *self._quarantined.values(), *self._ended.values()], beat)
+        whole = [*rows.active_rows(view, new, self._rules.shard), *self._quarantined.values(), *self._ended.values()]
+        self._table.publish(whole, beat, marked)
         self._beat = beat
         self._outage.ended()
         self._shown.take(view)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import NamedTuple
 
-from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns
+import numpy as np
+
+from threet.application.facts import RunNumbers, RunRow, ShardHeartbeat, SymbolRuns
 from threet.domain.values import Symbol
 from threet.engine.runs import ACTIVE, QUARANTINED, RunImage, RunSpec
 from threet.engine.types import Slots
@@ -38,7 +40,21 @@ def active_rows(view: View, at: Slots, shard: int) -> list[RunRow]:
     directions, results = view.direction[at].tolist(), view.live_pnl[at].tolist()
     trades, votes = view.closed_trades[at].tolist(), view.votes[at].tolist()
     known = map(_Known, directions, results, trades, votes, repeat(ACTIVE), repeat(None), repeat(None))
-    return [_row(view.specs[number], shard, one) for number, one in zip(at.tolist(), known, strict=True)]
+    return [_row(spec, shard, one) for spec, one in zip(view.specs[at].tolist(), known, strict=True)]
+
+
+def active_numbers(view: View, at: Slots, shard: int) -> RunNumbers:
+    """What changes of the rows of the runs at these places of the view, in the order of their ids."""
+    ids = view.ids[at]
+    ordered = at[np.lexsort((ids[:, 1], ids[:, 0]))]
+    return RunNumbers(
+        ids=[spec.id for spec in view.specs[ordered].tolist()],
+        position_direction=view.direction[ordered].tolist(),
+        live_pnl=view.live_pnl[ordered].tolist(),
+        closed_trades=view.closed_trades[ordered].tolist(),
+        votes=view.votes[ordered].tolist(),
+        rows=lambda: active_rows(view, ordered, shard),
+    )
 
 
 def ended_row(image: RunImage, shard: int) -> RunRow:

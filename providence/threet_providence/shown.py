@@ -18,10 +18,12 @@ class Shown:
     def __init__(self) -> None:
         self._facts: _Facts = np.zeros((0, 6), dtype=np.uint64)
 
-    def changed(self, view: View) -> Slots:
-        """The places in ``view`` of the runs whose row is not shown as they are."""
+    def changed(self, view: View) -> tuple[Slots, Slots]:
+        """The places in ``view`` of the runs that were never shown, and of those whose row is not shown as they are."""
         self._make_room(view.slots)
-        return np.flatnonzero((_facts(view) != self._facts[view.slots]).any(axis=1))
+        differs = _facts(view) != self._facts[view.slots]
+        new = differs[:, :2].any(axis=1)
+        return np.flatnonzero(new), np.flatnonzero(differs[:, 2:].any(axis=1) & ~new)
 
     def take(self, view: View) -> None:
         """The view is committed."""

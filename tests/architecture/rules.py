@@ -133,6 +133,7 @@ _MONEY = re.compile(
 FLOAT_RECORDS = {
     ("src/threet/application/facts.py", "Candle"): "feeds indicators only",
     ("src/threet/application/facts.py", "RunRow"): "money of virtual runs",
+    ("src/threet/application/facts.py", "RunNumbers"): "the same",
 }
 
 

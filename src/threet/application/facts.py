@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -158,6 +158,29 @@ class RunRow:
     exit_reason: str | None
     started_at: datetime
     ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunNumbers:
+    """Columns of rows that were shown before, by active runs: what changes of them. ``rows`` gives the same rows whole."""
+
+    ids: Sequence[str]
+    position_direction: Sequence[int]
+    live_pnl: Sequence[float]
+    closed_trades: Sequence[int]
+    votes: Sequence[bool]
+    rows: Callable[[], Sequence[RunRow]]
+
+    def part(self, at: slice) -> RunNumbers:
+        """Those of ``at`` alone."""
+        return RunNumbers(
+            self.ids[at],
+            self.position_direction[at],
+            self.live_pnl[at],
+            self.closed_trades[at],
+            self.votes[at],
+            lambda: self.rows()[at],
+        )
 
 
 @dataclass(frozen=True, slots=True)

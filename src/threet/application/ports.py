@@ -16,6 +16,7 @@ from threet.application.facts import (
     OrderRequest,
     Price,
     Product,
+    RunNumbers,
     RunRow,
     ShardHeartbeat,
 )
@@ -146,8 +147,11 @@ class SnapshotStore(Protocol):
 
 
 class RunsPublisher(Protocol):
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
-        """Upserts the changed rows and the heartbeat in one transaction; may be repeated."""
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
+        """Upserts the changed rows and the heartbeat in one transaction; may be repeated.
+
+        ``marked`` are rows that a publication before has committed and of which a few numbers are all that differs.
+        """
         ...
 
 

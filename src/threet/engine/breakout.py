@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from threet.engine.bars import Bars
-from threet.engine.indicators import lengths
 from threet.engine.strategy import Parameter
 from threet.engine.types import Floats, Ints
 
@@ -32,10 +31,11 @@ class Breakout:
 
     def decide(self, bars: Bars, rows: Ints, parameters: Floats, state: Floats, direction: Ints) -> tuple[Ints, Floats]:
         close, best = bars.close[rows, -1], state[:, 0]
-        channel = lengths(parameters[:, 0])
-        entry = (close > bars.channel_high[rows, channel]).astype(np.int64) - (close < bars.channel_low[rows, channel])
+        lengths = parameters[:, :2].astype(np.int64)
+        channel, atr = lengths[:, 0], lengths[:, 1]
+        entry = (close > bars.highest_before(rows, channel)).astype(np.int64) - (close < bars.lowest_before(rows, channel))
         best = np.where(direction > 0, np.maximum(best, close), np.where(direction < 0, np.minimum(best, close), 0.0))
-        reach = parameters[:, 2] * bars.true_range_means[rows, lengths(parameters[:, 1])]
+        reach = parameters[:, 2] * bars.mean_true_range(rows, atr)
         stopped = direction * (best - close) > reach
         wanted = np.where(entry != 0, entry, np.where(stopped, 0, direction))
         best = np.where(wanted == 0, 0.0, np.where(wanted == direction, best, close))

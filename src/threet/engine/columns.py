@@ -7,15 +7,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from threet.engine.bookings import Bookings
 from threet.engine.entries import FUNDING, TRADE, EntryLog
+from threet.engine.members import Members
 from threet.engine.runs import RunSpec
-from threet.engine.types import Bools, Floats, Ints, Slots
+from threet.engine.types import Bools, Floats, Ints, Records, Slots
 
 _MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
-_FLOATS = (*_MONEY, "start_balance", "leverage", "fee_rate", "max_loss", "target")
+_FLOATS = (*_MONEY, "start_balance", "leverage", "fee_rate", "least", "target")
 _INTS = ("symbol", "strategy", "started_ms", "ends_ms", "closed_trades", "changed_tick")
 _BOOLS = ("active", "risen", "votes", "dirty")
 _LEAST_SLOTS = 64
+_MOST_WAITING = 50_000  # entries that are not in their histories yet
+_NEVER_MS = np.iinfo(np.int64).max
 
 
 class RunColumns:
@@ -33,7 +37,7 @@ class RunColumns:
     start_balance: Floats
     leverage: Floats
     fee_rate: Floats
-    max_loss: Floats
+    least: Floats  # the live_pnl at which the run has lost too much, below 0
     target: Floats
     symbol: Ints
     strategy: Ints
@@ -53,8 +57,11 @@ class RunColumns:
         self.parameters: Floats = np.zeros((0, parameter_width))
         self.state: Floats = np.zeros((0, state_width))
         self.ids = np.zeros((0, 2), dtype=np.uint64)
-        self.specs: list[RunSpec | None] = []
-        self.logs: list[EntryLog] = []
+        self.specs: Records = np.zeros(0, dtype=object)  # RunSpec, None where no run is
+        self._logs: list[EntryLog] = []
+        self._booked = Bookings()
+        self.members = Members()
+        self._next_end_ms = _NEVER_MS  # no active run ends earlier
         self._free: list[int] = []
         self._used = 0  # slots from here on never held a run
         self.slot_of: dict[str, int] = {}
@@ -68,7 +75,7 @@ class RunColumns:
         for name in _FLOATS + _INTS + _BOOLS:
             getattr(self, name)[slot] = 0
         self.start_balance[slot], self.leverage[slot], self.fee_rate[slot] = spec.start_balance, spec.leverage, spec.fee_rate
-        self.max_loss[slot], self.target[slot] = spec.max_loss_usd, spec.target_usd
+        self.least[slot], self.target[slot] = -spec.max_loss_usd, spec.target_usd
         self.started_ms[slot], self.ends_ms[slot] = spec.started_ms, spec.ends_ms
         self.symbol[slot], self.strategy[slot] = symbol, strategy
         self.parameters[slot] = 0.0
@@ -76,27 +83,34 @@ class RunColumns:
         self.state[slot] = 0.0
         self.ids[slot] = id_words(spec.id)
         self.active[slot] = self.dirty[slot] = True
-        self.specs[slot], self.logs[slot] = spec, EntryLog()
+        self.specs[slot], self._logs[slot] = spec, EntryLog()
         self.slot_of[spec.id] = slot
+        self._next_end_ms = min(self._next_end_ms, spec.ends_ms)
+        self.members.join(slot, symbol)
         return slot
 
     def remove(self, slot: int) -> None:
         spec = self.spec(slot)
+        self._booked.hand_over(self._logs)
         del self.slot_of[spec.id]
         self.active[slot] = self.dirty[slot] = self.votes[slot] = False
         self.size[slot] = self.live_pnl[slot] = 0.0
-        self.specs[slot], self.logs[slot] = None, EntryLog()
+        self.least[slot], self.target[slot] = -np.inf, np.inf
+        self.specs[slot], self._logs[slot] = None, EntryLog()
         self._free.append(slot)
+        self.members.leave(slot, int(self.symbol[slot]))
+
+    @property
+    def logs(self) -> list[EntryLog]:
+        """By slot; every entry that was booked is in them."""
+        self._booked.hand_over(self._logs)
+        return self._logs
 
     def spec(self, slot: int) -> RunSpec:
-        spec = self.specs[slot]
+        spec: RunSpec | None = self.specs[slot]
         if spec is None:
             raise LookupError(f"expected a run in slot {slot}, found none")
         return spec
-
-    def specs_of(self, slots: Slots) -> tuple[RunSpec, ...]:
-        """Of active runs."""
-        return tuple(map(self.spec, slots.tolist()))
 
     def trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
         """Books one trade of each of ``slots`` (no slot twice): the same operations in the same order as ``Voms.add_trade``."""
@@ -135,32 +149,36 @@ class RunColumns:
         ``update_price``, and what they make of an empty slot nobody reads.
         """
         used = self._used
-        active, symbol = self.active[:used], self.symbol[:used]
-        chosen = active & priced[symbol]
-        if not np.array_equal(chosen, active):
-            slots = np.flatnonzero(chosen)
-            self.update_price(slots, marks[symbol[slots]])
-        else:
-            mark, live_pnl = self.mark[:used], self.live_pnl[:used]
+        symbol, live_pnl = self.symbol[:used], self.live_pnl[:used]
+        if not self.members.counts(len(priced))[~priced].any():
+            mark = self.mark[:used]
             np.take(marks, symbol, out=mark, mode="clip")
             np.subtract(mark, self.entry[:used], out=live_pnl)
             np.multiply(self.size[:used], live_pnl, out=live_pnl)
             np.add(self.realised[:used], live_pnl, out=live_pnl)
             live_pnl -= self.fees[:used]
             live_pnl -= self.funding[:used]
-        live_pnl = self.live_pnl[:used]
-        over = (live_pnl <= -self.max_loss[:used]) | (live_pnl >= self.target[:used]) | (self.ends_ms[:used] <= now_ms)
-        return np.flatnonzero(over & chosen)
+        else:
+            slots = np.flatnonzero(self.active[:used] & priced[symbol])
+            self.update_price(slots, marks[symbol[slots]])
+        over = live_pnl <= self.least[:used]
+        over |= live_pnl >= self.target[:used]
+        if self._next_end_ms <= now_ms:
+            over |= self.ends_ms[:used] <= now_ms
+            self._next_end_ms = self._first_end_behind(now_ms)
+        found = np.flatnonzero(over)
+        return found[self.active[found] & priced[self.symbol[found]]] if len(found) else found
 
-    def count_by_symbol(self, symbols: int) -> Ints:
-        """How many active runs each of the first ``symbols`` rows has."""
-        return np.bincount(self.symbol[: self._used], weights=self.active[: self._used], minlength=symbols).astype(np.int64)
+    def _first_end_behind(self, now_ms: int) -> int:
+        """A run whose time is over and that ends only with a price of its symbol is asked again at each price."""
+        ends = self.ends_ms[: self._used][self.active[: self._used]]
+        return now_ms if (ends <= now_ms).any() else int(ends.min(initial=_NEVER_MS))
 
     def _book(self, kind: int, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
         self.dirty[slots] = True
-        logs = self.logs
-        for slot, *entry in zip(slots.tolist(), times_ms.tolist(), prices.tolist(), sizes.tolist(), strict=True):
-            logs[slot].add(kind, *entry)
+        self._booked.add(kind, slots, times_ms, prices, sizes)
+        if self._booked.count > _MOST_WAITING:
+            self._booked.hand_over(self._logs)
 
     def _grow(self) -> None:
         old = len(self.specs)
@@ -170,8 +188,8 @@ class RunColumns:
             larger = np.zeros((new, *column.shape[1:]), dtype=column.dtype)
             larger[:old] = column
             setattr(self, name, larger)
-        self.specs.extend([None] * (new - old))
-        self.logs.extend(EntryLog() for _ in range(new - old))
+        self.specs = np.append(self.specs, np.full(new - old, None))
+        self._logs.extend(EntryLog() for _ in range(new - old))
         self._free.extend(range(new - 1, old - 1, -1))
 
 

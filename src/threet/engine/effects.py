@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ ENTRY = np.dtype([("id", "<u8", 2), ("kind", "u1"), ("time_ms", "<i8"), ("price"
 """One trade or funding payment of one run; 41 bytes."""
 
 
+@cache
 def state_dtype(width: int) -> np.dtype[np.void]:
     """The latch, the vote and the strategy's own numbers of one run after a bar close."""
     return np.dtype([("id", "<u8", 2), ("risen", "u1"), ("votes", "u1"), ("state", "<f8", (width,))])
@@ -33,4 +35,6 @@ class Effects:
 
 
 def joined(parts: Sequence[Records], dtype: np.dtype[np.void]) -> Records:
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)

@@ -51,7 +51,8 @@ class Engine:
         self.ancestors = Ancestors(rules.population.descent.best)
         self.market_ms = 0
         self.tick = 0
-        self._wanted: Ints = np.zeros(0, dtype=np.int64)  # by the symbol's row, the runs that it should have
+        self._wanted: Ints = np.zeros(0, dtype=np.int64)  # by the symbol's row, the runs that it should have,
+        self._costs: Floats = np.zeros(0)  # and what a fill costs there, nan until it is asked for
 
     def on_products(self, symbols: Iterable[str]) -> Effects:
         """The symbols that exist now. Runs of one that is gone end; a new one gets its runs once it is warm and has a price."""
@@ -79,15 +80,15 @@ class Engine:
         """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time."""
         effects, market, runs = Effects(), self.market, self.runs
         self.market_ms = max(self.market_ms, market_ms)
-        rows = np.fromiter(map(market.add, marks), dtype=np.intp, count=len(marks))
-        market.marks[rows] = np.fromiter(marks.values(), dtype=np.float64, count=len(marks))
+        rows = market.price(marks)
         priced = np.zeros(len(market.names), dtype=np.bool_)
         priced[rows] = True
-        over = runs.update_prices(priced, market.marks, self.market_ms) if len(rows) else np.zeros(0, dtype=np.intp)
-        pnl = runs.live_pnl[over]
-        self._end(over[pnl <= -runs.max_loss[over]], "loss", effects)
-        self._end(over[(pnl >= runs.target[over]) & runs.active[over]], "target", effects)
-        self._end(over[(self.market_ms >= runs.ends_ms[over]) & runs.active[over]], "duration", effects)
+        over = runs.update_prices(priced, market.marks, self.market_ms)
+        if len(over):
+            pnl = runs.live_pnl[over]
+            self._end(over[pnl <= runs.least[over]], "loss", effects)
+            self._end(over[(pnl >= runs.target[over]) & runs.active[over]], "target", effects)
+            self._end(over[(self.market_ms >= runs.ends_ms[over]) & runs.active[over]], "duration", effects)
         self._fill(marks, effects)
         return effects
 
@@ -97,33 +98,33 @@ class Engine:
         Of several candles at once only the newest decides: a trade at a bar that is long past would be fiction.
         """
         effects = Effects()
-        new = [symbol for symbol, candles in closed.items() if self.market.append(symbol, candles)]
-        decided = [symbol for symbol in new if self.market.is_warm(symbol)]
+        decided = [symbol for symbol in self.market.append_all(closed) if self.market.is_warm(symbol)]
         rows = [self.market.index[symbol] for symbol in decided]
-        row_in_call = np.full(len(self.market.names), -1, dtype=np.int64)
-        row_in_call[rows] = np.arange(len(rows))
-        slots = np.flatnonzero(self.runs.active & (row_in_call[self.runs.symbol] >= 0)) if rows else np.zeros(0, dtype=np.intp)
-        if len(slots):
-            now_ms = np.array([self._now_ms(symbol) for symbol in decided], dtype=np.int64)
-            self._decide(slots, rows, row_in_call, now_ms, effects)
+        mine = [self.runs.members.slots(row) for row in rows]
+        if any(map(len, mine)):
+            in_call = np.repeat(np.arange(len(rows)), list(map(len, mine)))
+            now_ms = np.maximum(self.market.closes_ms(rows), self.market_ms)
+            self._decide(np.concatenate(mine), rows, in_call, now_ms[in_call], effects)
         self._fill(decided, effects)
         return effects
 
-    def _decide(self, slots: Slots, rows: Sequence[int], row_in_call: Ints, now_ms: Ints, effects: Effects) -> None:
+    def _decide(self, slots: Slots, rows: Sequence[int], in_call: Ints, now_ms: Ints, effects: Effects) -> None:
+        """``in_call`` and ``now_ms`` are by the run: where in ``rows`` its symbol's row stands, and the moment of its decision."""
         runs, bars = self.runs, self.market.bars(rows)
-        in_call = row_in_call[runs.symbol[slots]]
         direction = np.sign(runs.size[slots]).astype(np.int64)
-        wanted, states = direction.copy(), runs.state[slots].copy()
+        wanted, states = direction.copy(), runs.state[slots]
+        played = runs.strategy[slots]
         for number, strategy in enumerate(self.strategies):
-            mine = np.flatnonzero(runs.strategy[slots] == number)
+            mine = np.flatnonzero(played == number)
             if len(mine):
                 parameters = runs.parameters[slots[mine], : len(strategy.parameters)]
                 wanted[mine], states[mine, : len(strategy.state)] = strategy.decide(
                     bars, in_call[mine], parameters, states[mine, : len(strategy.state)], direction[mine]
                 )
         turning = np.flatnonzero(wanted != direction)
-        self._turn(slots[turning], wanted[turning], now_ms[in_call[turning]], effects)
-        self._vote(slots, states, now_ms[in_call], effects)
+        if len(turning):
+            self._turn(slots[turning], wanted[turning], now_ms[turning], effects)
+        self._vote(slots, states, now_ms, effects)
 
     def _turn(self, slots: Slots, wanted: Ints, now_ms: Ints, effects: Effects) -> None:
         """Trades each run to its wanted direction, at full size, at the mark plus the cost of a fill."""
@@ -144,8 +145,9 @@ class Engine:
         runs.risen[picked], runs.votes[picked], runs.state[picked] = up[changed], vote[changed], states[changed]
         if len(picked):
             runs.dirty[picked] = True
-            record = np.zeros(len(picked), dtype=state_dtype(self.state_width))
-            record["id"], record["risen"], record["votes"], record["state"] = runs.ids[picked], up[changed], vote[changed], states[changed]
+            record = np.empty(len(picked), dtype=state_dtype(self.state_width))
+            record["id"], record["state"] = runs.ids.take(picked, axis=0), states[changed]
+            record["risen"], record["votes"] = up[changed], vote[changed]
             effects.states.append(record)
 
     def _end(self, slots: Slots, reason: str, effects: Effects) -> None:
@@ -174,14 +176,20 @@ class Engine:
         if not len(slots):
             return
         self.runs.trade(slots, times_ms, prices, sizes)
-        record = np.zeros(len(slots), dtype=ENTRY)
-        record["id"], record["kind"], record["time_ms"] = self.runs.ids[slots], TRADE, times_ms
+        record = np.empty(len(slots), dtype=ENTRY)
+        record["id"], record["kind"], record["time_ms"] = self.runs.ids.take(slots, axis=0), TRADE, times_ms
         record["price"], record["size"] = prices, sizes
         effects.entries.append(record)
 
     def _fill_prices(self, slots: Slots, buys: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
-        rows = self.runs.symbol[slots]
-        costs = np.array([self.rules.fill_cost(self.market.names[row]) for row in rows.tolist()])
+        rows, known = self.runs.symbol[slots], len(self._costs)
+        if known < len(self.market.names):
+            self._costs = np.append(self._costs, np.full(len(self.market.names) - known, np.nan))
+        costs = self._costs[rows]
+        if np.isnan(costs).any():
+            for row in np.unique(rows).tolist():
+                self._costs[row] = self.rules.fill_cost(self.market.names[row])
+            costs = self._costs[rows]
         return self.market.marks[rows] * np.where(buys, 1.0 + costs, 1.0 - costs)
 
     def _fill(self, symbols: Iterable[str], effects: Effects) -> None:
@@ -189,7 +197,7 @@ class Engine:
         names, known = self.market.names, len(self._wanted)
         if known < len(names):
             self._wanted = np.append(self._wanted, [self.rules.population.runs_here(name) for name in names[known:]])
-        counts = self.runs.count_by_symbol(len(names))
+        counts = self.runs.members.counts(len(names))
         short = set(np.flatnonzero(counts < self._wanted).tolist())
         if not short:
             return

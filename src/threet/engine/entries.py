@@ -40,6 +40,13 @@ class EntryLog:
         self._prices.append(price)
         self._sizes.append(size)
 
+    def extend(self, kinds: memoryview, times_ms: memoryview, prices: memoryview, sizes: memoryview) -> None:
+        """Several at once, each as the bytes of its column: int8, int64, float64, float64."""
+        self._kinds.frombytes(kinds)
+        self._times.frombytes(times_ms)
+        self._prices.frombytes(prices)
+        self._sizes.frombytes(sizes)
+
     def __len__(self) -> int:
         return len(self._sizes)
 

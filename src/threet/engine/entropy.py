@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from threet.engine.bars import Bars
-from threet.engine.indicators import lengths
 from threet.engine.strategy import Parameter
 from threet.engine.types import Floats, Ints
 
@@ -32,7 +31,8 @@ class Entropy:
         return int(max(highest["fast_bars"], highest["slow_bars"], highest["entropy_bars"] + 2))
 
     def decide(self, bars: Bars, rows: Ints, parameters: Floats, state: Floats, direction: Ints) -> tuple[Ints, Floats]:
-        means = bars.close_means
-        fast, slow = means[rows, lengths(parameters[:, 0])], means[rows, lengths(parameters[:, 1])]
-        trending = bars.close_entropy[rows, lengths(parameters[:, 2])] <= parameters[:, 3]
+        lengths = parameters[:, :3].astype(np.int64)
+        slow = bars.mean_close(rows, lengths[:, 1])
+        fast = bars.mean_close(rows, lengths[:, 0])
+        trending = bars.close_entropy(rows, lengths[:, 2]) <= parameters[:, 3]
         return np.where(trending, np.sign(fast - slow), 0).astype(np.int64), state

@@ -1,63 +1,131 @@
 """Indicators over the closed candles of many symbols, for every length at once: arrays of shape (symbols, bars), the newest bar last.
 
-The answers' column n - 1 is the indicator over the newest n bars. Sums go one by one from the newest bar back, so that neither
-the number of symbols in the call nor the processor's vector width changes a bit.
+Sums go one by one from the newest bar back, so that neither the number of symbols in the call, nor the longest length that is asked
+for, nor the processor's vector width changes a bit.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from threet.engine.types import Floats, Ints
 
+Table = TypeVar("Table", Floats, Ints)
+"""Of shape (symbols, lengths): column n - 1 is about the newest n bars."""
 
-def running_means(values: Floats) -> Floats:
+
+class ByLength(Generic[Table]):
+    """An indicator for every length, worked out for no more lengths than were asked for.
+
+    ``tables`` makes what is summed up along the bars, for so many lengths at most; ``value`` the indicator of what stands there at one
+    length, for many runs at once.
+    """
+
+    def __init__(self, longest: int, tables: Callable[[int], Sequence[Table]], value: Callable[[Sequence[Table], Ints], Floats]) -> None:
+        self.longest = longest
+        self._make: Callable[[int], Sequence[Table]] = tables
+        self._value: Callable[[Sequence[Table], Ints], Floats] = value
+        self._tables: Sequence[Table] = ()
+        self._depth = 0
+
+    def at(self, rows: Ints, lengths: Ints) -> Floats:
+        """Of each of ``rows`` over as many bars. Raises IndexError where there are not so many."""
+        asked = int(np.maximum.reduce(lengths, initial=0))
+        if asked > self._depth:
+            self._depth = min(asked, self.longest)
+            self._tables = self._make(self._depth)
+        columns = lengths - 1
+        return self._value([table[rows, columns] for table in self._tables], lengths)
+
+    def whole(self) -> Floats:
+        """Of every symbol over every length."""
+        return self._value(self._make(self.longest), np.arange(1, self.longest + 1))
+
+
+def running_means(values: Floats) -> ByLength[Floats]:
     """Simple moving averages."""
-    return np.cumsum(values[:, ::-1], axis=1) / np.arange(1, values.shape[1] + 1)
+    newest_first = values[:, ::-1]
+    return ByLength(values.shape[1], lambda most: [np.cumsum(newest_first[:, :most], axis=1)], _mean)
 
 
-def donchian_high(high: Floats) -> Floats:
+def donchian_high(high: Floats) -> ByLength[Floats]:
     """The highest high of the n bars *before* the newest: Donchian's upper channel, without the bar that may leave it."""
-    return np.maximum.accumulate(high[:, -2::-1], axis=1)
+    before = high[:, -2::-1]
+    return ByLength(before.shape[1], lambda most: [np.maximum.accumulate(before[:, :most], axis=1)], _itself)
 
 
-def donchian_low(low: Floats) -> Floats:
+def donchian_low(low: Floats) -> ByLength[Floats]:
     """The lowest low of the n bars before the newest."""
-    return np.minimum.accumulate(low[:, -2::-1], axis=1)
+    before = low[:, -2::-1]
+    return ByLength(before.shape[1], lambda most: [np.minimum.accumulate(before[:, :most], axis=1)], _itself)
 
 
-def average_true_range(high: Floats, low: Floats, close: Floats) -> Floats:
+def average_true_range(high: Floats, low: Floats, close: Floats) -> ByLength[Floats]:
     """Mean of the true range over n bars (Wilder, New Concepts in Technical Trading Systems, 1978), in units of the price.
 
     A simple mean, where Wilder smooths: his depends on all bars since the beginning, and a restart would not have the same bits.
     """
-    before = close[:, :-1]
-    true_range = np.maximum(high[:, 1:], before) - np.minimum(low[:, 1:], before)
-    return running_means(true_range)
+    highs, lows, before = high[:, :0:-1], low[:, :0:-1], close[:, -2::-1]
+
+    def sums(most: int) -> list[Floats]:
+        true_range = np.maximum(highs[:, :most], before[:, :most]) - np.minimum(lows[:, :most], before[:, :most])
+        return [np.cumsum(true_range, axis=1)]
+
+    return ByLength(before.shape[1], sums, _mean)
 
 
-def permutation_entropy(values: Floats) -> Floats:
+def permutation_entropy(values: Floats) -> ByLength[Ints]:
     """Of the order of three neighbours (Bandt and Pompe, Phys. Rev. Lett. 88, 174102, 2002), from 0 (one pattern) to 1 (all six alike).
 
-    Column n - 1 looks at the newest n triples, so at n + 2 bars. Equal neighbours count as rising.
+    Of length n it looks at the newest n triples, so at n + 2 bars. Equal neighbours count as rising.
     """
-    first, second, third = values[:, :-2], values[:, 1:-1], values[:, 2:]
-    pattern = 4 * (first <= second) + 2 * (second <= third) + (first <= third)
-    newest_first = pattern[:, ::-1]
-    triples = newest_first.shape[1]
-    table = _x_log_x(triples)
-    total: Floats = np.zeros(newest_first.shape)
-    for code in _POSSIBLE:
-        total += table[np.cumsum(newest_first == code, axis=1)]
-    counts = np.arange(1, triples + 1)
-    return (_logs(triples) - total / counts) / math.log(len(_POSSIBLE))
+    triples = max(0, values.shape[1] - 2)
+    third, second, first = values[:, :1:-1], values[:, -2:0:-1], values[:, -3::-1]
+
+    def counts(most: int) -> list[Ints]:
+        one, two, three = first[:, :most], second[:, :most], third[:, :most]
+        pattern = 4 * (one <= two) + 2 * (two <= three) + (one <= three)
+        return [np.cumsum(ones[pattern], axis=1) for ones in _ONES]
+
+    def entropy(packed: Sequence[Ints], lengths: Ints) -> Floats:
+        x_log_x = _x_log_x(triples)
+        total: Floats = np.zeros(np.shape(packed[0]))
+        for three_counts in packed:
+            for place in range(_CODES_IN_A_NUMBER):
+                total += x_log_x[(three_counts >> (place * _BITS_OF_A_COUNT)) & _COUNT]
+        return (_logs(triples)[lengths - 1] - total / lengths) / math.log(len(_POSSIBLE))
+
+    return ByLength(triples, counts, entropy)
 
 
 _POSSIBLE = (0, 2, 3, 4, 5, 7)
 """Of the eight answers to (a <= b, b <= c, a <= c) the six that an order of three can give."""
+_CODES_IN_A_NUMBER = 3
+_BITS_OF_A_COUNT = 21
+_COUNT = (1 << _BITS_OF_A_COUNT) - 1
+
+
+def _one_of(codes: Sequence[int]) -> Ints:
+    """By the code, a one in the place of its count, so that one sum counts three codes."""
+    ones = np.zeros(8, dtype=np.int64)
+    ones[list(codes)] = [1 << (place * _BITS_OF_A_COUNT) for place in range(_CODES_IN_A_NUMBER)]
+    return ones
+
+
+_ONES = (_one_of(_POSSIBLE[:3]), _one_of(_POSSIBLE[3:]))
+
+
+def _mean(sums: Sequence[Floats], lengths: Ints) -> Floats:
+    return sums[0] / lengths
+
+
+def _itself(values: Sequence[Floats], lengths: Ints) -> Floats:
+    return values[0]
 
 
 @cache
@@ -69,8 +137,3 @@ def _x_log_x(most: int) -> Floats:
 @cache
 def _logs(most: int) -> Floats:
     return np.array([math.log(n) for n in range(1, most + 1)])
-
-
-def lengths(parameter: Floats) -> Ints:
-    """A whole parameter, drawn as a float, as the column of its length."""
-    return parameter.astype(np.intp) - 1

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from threet.engine.bars import Bars
-from threet.engine.types import Floats, Ints
+from threet.engine.types import Bools, Floats, Ints, Slots
 
 CandleRow = tuple[float, float, float, float, float, float]
 """open time in ms, open, high, low, close, volume: of one closed candle."""
 
 CANDLE_COLUMNS = 6
+_NONE_MS = -np.inf  # the newest candle's open where there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,12 @@ class Market:
         self.index: dict[str, int] = {}
         self.marks: Floats = np.zeros(0)
         self.counts: Ints = np.zeros(0, dtype=np.int64)
-        self._windows: Floats = np.zeros((0, warmup_bars, CANDLE_COLUMNS))
+        # Twice as long as a window: a candle is put behind the newest, and only every so many bars all move to the front.
+        self._room: Floats = np.zeros((CANDLE_COLUMNS, 0, 2 * warmup_bars))
+        self._windows = self._room  # all places that a window can have in its room
+        self._ends: Slots = np.zeros(0, dtype=np.intp)  # of each symbol's window in its room
+        self._newest: Floats = np.zeros(0)  # the open time of the newest candle
+        self._priced: tuple[tuple[str, ...], Slots] = ((), np.zeros(0, dtype=np.intp))
         self.gaps = 0
         self.missing: dict[str, tuple[int, int]] = {}
         """Of each symbol whose window a gap emptied, until it is full: when the first missing bar opens, and the one behind, in ms."""
@@ -48,18 +54,30 @@ class Market:
             self.names.append(symbol)
             self.marks = np.append(self.marks, np.nan)
             self.counts = np.append(self.counts, 0)
-            self._windows = np.concatenate([self._windows, np.zeros((1, self.warmup_bars, CANDLE_COLUMNS))])
+            self._room = np.concatenate([self._room, np.zeros((CANDLE_COLUMNS, 1, 2 * self.warmup_bars))], axis=1)
+            self._windows = np.lib.stride_tricks.sliding_window_view(self._room, self.warmup_bars, axis=2)
+            self._ends = np.append(self._ends, self.warmup_bars)
+            self._newest = np.append(self._newest, _NONE_MS)
         return self.index[symbol]
+
+    def price(self, marks: Mapping[str, float]) -> Slots:
+        """Takes the marks; returns the rows of their symbols."""
+        names = tuple(marks)
+        if names != self._priced[0]:  # else they came in the same order the last time, as they mostly do
+            self._priced = names, np.fromiter(map(self.add, names), dtype=np.intp, count=len(names))
+        rows = self._priced[1]
+        self.marks[rows] = np.fromiter(marks.values(), dtype=np.float64, count=len(names))
+        return rows
 
     def append(self, symbol: str, candles: Sequence[CandleRow]) -> int:
         """Takes closed candles, oldest first; those already there are passed over, unless the window is not full and they reach further
         back: then it is made anew from them. Returns how many were newer than the newest.
         """
         row = self.add(symbol)
-        count = int(self.counts[row])
-        oldest, known = (self._windows[row, -count, 0], self._windows[row, -1, 0]) if count else (-np.inf, -np.inf)
+        count, known = int(self.counts[row]), float(self._newest[row])
+        oldest = self._room[0, row, self._ends[row] - count] if count else _NONE_MS
         if count < self.warmup_bars and candles and candles[0][0] < oldest and candles[-1][0] >= known:
-            self.counts[row] = 0
+            self.counts[row], self._newest[row] = 0, _NONE_MS
             self.missing.pop(symbol, None)
         for candle in candles:
             self._append(row, candle)
@@ -67,16 +85,47 @@ class Market:
             self.missing.pop(symbol, None)
         return sum(candle[0] > known for candle in candles)
 
+    def append_all(self, closed: Mapping[str, Sequence[CandleRow]]) -> list[str]:
+        """``append`` for each; returns the symbols that have a newer candle now. Where one candle follows each full window, as it mostly
+        is, all are taken at once.
+        """
+        follows = self._append_followers(closed)
+        return [symbol for (symbol, rows), taken in zip(closed.items(), follows, strict=True) if taken or self.append(symbol, rows)]
+
+    def _append_followers(self, closed: Mapping[str, Sequence[CandleRow]]) -> list[bool]:
+        """Takes those that are one candle behind a full window; says which."""
+        if not closed:
+            return []
+        rows = np.fromiter(map(self.add, closed), dtype=np.intp, count=len(closed))
+        newest = np.array([candles[-1] if len(candles) == 1 else _NO_CANDLE for candles in closed.values()], dtype=np.float64)
+        follows: Bools = (self.counts[rows] == self.warmup_bars) & (newest[:, 0] == self._newest[rows] + self.interval_ms)
+        picked = rows[follows]
+        self._make_room(picked)
+        self._room[:, picked, self._ends[picked]] = newest[follows].T
+        self._ends[picked] += 1
+        self._newest[picked] = newest[follows, 0]
+        answer: list[bool] = follows.tolist()
+        return answer
+
+    def _make_room(self, rows: Slots) -> None:
+        window = self.warmup_bars
+        full = rows[self._ends[rows] == 2 * window]
+        if len(full):
+            self._room[:, full, :window] = self._room[:, full, window:]
+            self._ends[full] = window
+
     def _append(self, row: int, candle: CandleRow) -> None:
-        window, newest = self._windows[row], self._windows[row, -1, 0]
+        newest = self._newest[row]
         if self.counts[row] and candle[0] <= newest:
             return
         if self.counts[row] and candle[0] != newest + self.interval_ms:
             self.gaps += 1
             self.counts[row] = 0
             self.missing[self.names[row]] = (int(newest) + self.interval_ms, int(candle[0]))
-        window[:-1] = window[1:]
-        window[-1] = candle
+        self._make_room(np.array([row]))
+        self._room[:, row, self._ends[row]] = candle
+        self._ends[row] += 1
+        self._newest[row] = candle[0]
         self.counts[row] = min(self.counts[row] + 1, self.warmup_bars)
 
     def is_warm(self, symbol: str) -> bool:
@@ -88,22 +137,33 @@ class Market:
         row = self.index.get(symbol)
         if row is None or not self.counts[row]:
             return None
-        return int(self._windows[row, -1, 0]) + self.interval_ms
+        return int(self._newest[row]) + self.interval_ms
+
+    def closes_ms(self, rows: Sequence[int]) -> Ints:
+        """``newest_close_ms`` of these symbols' rows, which have candles."""
+        closes: Ints = self._newest[rows].astype(np.int64) + self.interval_ms
+        return closes
 
     def bars(self, rows: Sequence[int]) -> Bars:
-        picked = self._windows[list(rows)]
-        return Bars(*(picked[:, :, column] for column in range(1, CANDLE_COLUMNS)))
+        """Whole windows of these symbols' rows."""
+        begins, windows = self._ends[rows] - self.warmup_bars, self._windows
+        return Bars(lambda number: windows[number + 1, rows, begins])
 
     def saved(self, symbol: str) -> SymbolMarket:
         row = self.index[symbol]
-        count = int(self.counts[row])
-        return SymbolMarket(candles=self._windows[row, self.warmup_bars - count :].copy(), mark=float(self.marks[row]))
+        end = int(self._ends[row])
+        return SymbolMarket(candles=self._room[:, row, end - int(self.counts[row]) : end].T.copy(), mark=float(self.marks[row]))
 
     def load(self, symbol: str, saved: SymbolMarket) -> None:
         """Takes a saved window; of a longer one the newest candles are kept, a shorter one goes on filling."""
         row = self.add(symbol)
         kept = saved.candles[-self.warmup_bars :]
+        self._ends[row] = self.warmup_bars
         if len(kept):
-            self._windows[row, self.warmup_bars - len(kept) :] = kept
+            self._room[:, row, self.warmup_bars - len(kept) : self.warmup_bars] = kept.T
+        self._newest[row] = kept[-1, 0] if len(kept) else _NONE_MS
         self.counts[row] = len(kept)
         self.marks[row] = saved.mark
+
+
+_NO_CANDLE = (np.nan,) * CANDLE_COLUMNS

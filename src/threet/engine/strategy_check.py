@@ -114,7 +114,7 @@ def ask(strategy: Strategy, windows: Floats, rows: Ints, parameters: Floats, sta
     """One call of ``decide``, with arguments that refuse to be written. Raises Unfit for an answer that the engine cannot take."""
     columns = [_read_only(windows[:, :, column]) for column in range(1, 6)]
     try:
-        wanted, new = strategy.decide(Bars(*columns), _read_only(rows), _read_only(parameters), _read_only(state), _read_only(direction))
+        wanted, new = strategy.decide(Bars.of(*columns), _read_only(rows), _read_only(parameters), _read_only(state), _read_only(direction))
     except Exception as error:  # somebody else's code: whatever it raises is what is to be told
         raise Unfit(
             f"decide() raised {type(error).__name__}: {error}; expected arguments to be read only and every draw to work"

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from threet.engine.bars import Bars
-from threet.engine.indicators import lengths
 from threet.engine.strategy import Parameter
 from threet.engine.types import Floats, Ints
 
@@ -30,9 +29,9 @@ class Trend:
         return int(max(highest["fast_bars"], highest["slow_bars"]))
 
     def decide(self, bars: Bars, rows: Ints, parameters: Floats, state: Floats, direction: Ints) -> tuple[Ints, Floats]:
-        means = bars.close_means
-        fast = means[rows, lengths(parameters[:, 0])]
-        slow = means[rows, lengths(parameters[:, 1])]
+        lengths = parameters[:, :2].astype(np.int64)
+        slow = bars.mean_close(rows, lengths[:, 1])
+        fast = bars.mean_close(rows, lengths[:, 0])
         band = slow * (parameters[:, 2] / 10_000.0)
         signal = np.where(fast > slow + band, 1.0, np.where(fast < slow - band, -1.0, state[:, 0]))
         return signal.astype(np.int64), signal[:, None]

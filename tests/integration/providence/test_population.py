@@ -8,13 +8,15 @@ import pytest
 from tests.support.market_steps import A, B, C, rules, session
 from tests.support.shard import Shard, entries_of, number_of
 
-from threet.engine.descent import DescentRules
+from threet.engine.descent import NO_DESCENT, DescentRules
 from threet_providence.journal import read_segment, segment_paths
 from threet_providence.messages import EndRuns
 
 DESCENT = rules(descent=DescentRules(share=0.6, mutation=0.2, best=4))
 OLD = Path(__file__).parent / "format_1"
 """What the release before descent wrote in the first 100 entries of ``session((A, B), bars=30)`` with 3 runs of each symbol."""
+JSON_TICKS = Path(__file__).parent / "format_2"
+"""The same, of the release that wrote marks and candles of a tick as JSON, with descent and 30 ticks behind the last snapshots."""
 
 
 @pytest.fixture(scope="module")
@@ -72,15 +74,16 @@ def test_descendants_and_wishes_are_those_of_the_undisturbed_twin(entries, undis
     assert shard.ended() == ended
 
 
-def test_files_of_the_format_before_are_read_and_go_on_as_if_they_were_ours(tmp_path):
-    entries = entries_of(list(session((A, B), bars=30)))
-    whole = Shard(tmp_path / "whole", (A, B), runs_per_symbol=3)
+@pytest.mark.parametrize(("files", "descent", "ticks"), [(OLD, NO_DESCENT, 1), (JSON_TICKS, DescentRules(0.6, 0.2, 4), 30)])
+def test_files_of_older_formats_are_read_and_go_on_as_if_they_were_ours(tmp_path, files, descent, ticks):
+    entries, told = entries_of(list(session((A, B), bars=30))), rules(3, descent=descent)
+    whole = Shard(tmp_path / "whole", (A, B), told=told)
     for entry in entries:
         whole.feed([entry])
-    shutil.copytree(OLD, tmp_path / "old")
-    old = Shard(tmp_path / "old", (A, B), runs_per_symbol=3)
+    shutil.copytree(files, tmp_path / "old")
+    old = Shard(tmp_path / "old", (A, B), told=told)
     assert not old.found.quarantined
-    assert old.found.ticks_replayed == 1
+    assert old.found.ticks_replayed == ticks
     assert (len(entries), len(old.next_of(entries))) == (122, 22)
     for entry in old.next_of(entries):
         old.feed([entry])

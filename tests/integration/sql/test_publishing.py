@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 from tests.integration.sql.facts import BTC, NOON, beat, run
 
 from threet.adapters.sql import SqlRunsPublisher
 from threet.adapters.sql.tables import runs
+from threet.application.facts import RunNumbers, RunRow
 
 ROWS = [run(str(uuid.UUID(int=number)), live_pnl=number / 7) for number in range(300)]
 
@@ -31,6 +32,42 @@ def statements(engine):
 def rows_of(engine):
     with engine.connect() as connection:
         return {row["id"]: dict(row) for row in connection.execute(select(runs)).mappings()}
+
+
+def marked(rows):
+    columns = {name: [getattr(row, name) for row in rows] for name in ("position_direction", "live_pnl", "closed_trades", "votes")}
+    return RunNumbers(ids=[row.id for row in rows], **columns, rows=lambda: rows)
+
+
+def as_told(rows, updated_at):
+    return {row.id: {**{name: getattr(row, name) for name in RunRow.__dataclass_fields__}, "updated_at": updated_at} for row in rows}
+
+
+def test_the_numbers_that_change_of_many_runs_are_one_statement(engine, statements):
+    publisher = SqlRunsPublisher(engine)
+    publisher.publish(ROWS, beat({BTC: 300}))
+    results = [-1e-300, 1e300, 0.1 + 0.2, -0.0, 5e-324, 123456789.12345679, 1 / 3, 2.0]
+    changed = [replace(row, live_pnl=result, position_direction=-1, closed_trades=7) for row, result in zip(ROWS, results, strict=False)]
+    statements.clear()
+    publisher.publish([], beat({BTC: 300}), marked(changed))
+    assert len(statements) == 2, statements
+    assert rows_of(engine) == as_told([*changed, *ROWS[len(changed) :]], NOON), "to the bit"
+
+
+@pytest.mark.parametrize("odd", ["a run", "'; --"])
+def test_rows_that_the_table_lost_are_shown_whole_again(engine, odd):
+    rows = [*ROWS[:3], replace(ROWS[3], id=odd)]
+    publisher = SqlRunsPublisher(engine)
+    publisher.publish(rows, beat({BTC: 4}))
+    with engine.begin() as connection:
+        connection.execute(delete(runs).where(runs.c.id == ROWS[1].id))
+    changed = [replace(row, live_pnl=0.5) for row in rows]
+    for told in (changed[:3], changed):
+        publisher.publish([], beat({BTC: 4}), marked(told))
+        assert {name: row["live_pnl"] for name, row in rows_of(engine).items() if name in {row.id for row in told}} == {
+            row.id: 0.5 for row in told
+        }
+    assert rows_of(engine) == as_told(changed, NOON)
 
 
 def test_what_changed_is_one_statement_and_the_heartbeat_another(engine, statements):

@@ -27,7 +27,7 @@ RANGES: dict[str, dict[str, tuple[float, float]]] = {
 
 @given(CLOSES)
 def test_permutation_entropy_is_that_of_the_counted_orders(closes):
-    found = indicators.permutation_entropy(np.array([closes]))[0]
+    found = indicators.permutation_entropy(np.array([closes])).whole()[0]
     for triples in range(1, len(closes) - 1):
         window = closes[len(closes) - triples - 2 :]
         orders = [tuple(np.argsort(window[at : at + 3], kind="stable")) for at in range(triples)]
@@ -36,15 +36,15 @@ def test_permutation_entropy_is_that_of_the_counted_orders(closes):
 
 
 def test_permutation_entropy_tells_order_from_chance():
-    rising = indicators.permutation_entropy(np.arange(100.0)[None])[0, -1]
-    chance = indicators.permutation_entropy(np.random.default_rng(1).random((1, 1_000)))[0, -1]
+    rising = indicators.permutation_entropy(np.arange(100.0)[None]).whole()[0, -1]
+    chance = indicators.permutation_entropy(np.random.default_rng(1).random((1, 1_000))).whole()[0, -1]
     assert rising == 0.0
     assert 0.99 < chance <= 1.0
 
 
 @given(CLOSES)
 def test_the_channel_is_that_of_the_bars_before_the_newest(values):
-    high, low = indicators.donchian_high(np.array([values]))[0], indicators.donchian_low(np.array([values]))[0]
+    high, low = (indicator(np.array([values])).whole()[0] for indicator in (indicators.donchian_high, indicators.donchian_low))
     for bars in range(1, len(values)):
         before = values[-1 - bars : -1]
         assert (high[bars - 1], low[bars - 1]) == (max(before), min(before))
@@ -54,7 +54,7 @@ def test_the_channel_is_that_of_the_bars_before_the_newest(values):
 def test_the_average_true_range_counts_the_jump_between_two_bars(bars):
     close = [c for c, _, _ in bars]
     high, low = [c + up for c, up, _ in bars], [c - down for c, _, down in bars]
-    found = indicators.average_true_range(np.array([high]), np.array([low]), np.array([close]))[0]
+    found = indicators.average_true_range(np.array([high]), np.array([low]), np.array([close])).whole()[0]
     ranges = [max(h - lo, abs(h - c), abs(lo - c)) for h, lo, c in zip(high[1:], low[1:], close, strict=False)]
     for bars_back in range(1, len(close)):
         assert found[bars_back - 1] == pytest.approx(sum(ranges[-bars_back:]) / bars_back)
@@ -65,7 +65,7 @@ def _breakout(closes: list[float], stop: float) -> list[int]:
     directions, direction, state = [], np.array([0]), np.zeros((1, 1))
     for end in range(5, len(closes) + 1):
         close = np.array([closes[end - 5 : end]])
-        bars = Bars(close, close + 0.5, close - 0.5, close, close)
+        bars = Bars.of(close, close + 0.5, close - 0.5, close, close)
         direction, state = Breakout().decide(bars, np.array([0]), np.array([[3.0, 4.0, stop]]), state, direction)
         directions.append(int(direction[0]))
     return directions
@@ -92,7 +92,27 @@ def test_the_bits_do_not_depend_on_the_company_in_the_call():
     """A restart may ask for one symbol where the first life asked for many."""
     values = np.array([[row[4] for row in walk(symbol, 60, 1)] for symbol in "ABCDEFGHI"])
     for indicator in (indicators.running_means, indicators.permutation_entropy, indicators.donchian_high):
-        together = indicator(values)
+        together = indicator(values).whole()
         for row, alone in itertools.product(range(len(values)), (slice(None), slice(10, None))):
-            single = indicator(values[row : row + 1, alone])[0]
+            single = indicator(values[row : row + 1, alone]).whole()[0]
             assert (together[row, : len(single)] == single).all()
+
+
+def test_the_bits_do_not_depend_on_the_longest_length_in_the_call():
+    """Nor does a length that is asked for later than a longer one, or before it."""
+    high, low, close = (np.array([[row[column] for row in walk(symbol, 60, 1)] for symbol in "ABC"]) for column in (2, 3, 4))
+    makers = (
+        lambda: indicators.running_means(close),
+        lambda: indicators.permutation_entropy(close),
+        lambda: indicators.donchian_low(low),
+        lambda: indicators.average_true_range(high, low, close),
+    )
+    rows = np.arange(3)
+    for make in makers:
+        whole, rising, falling = make().whole(), make(), make()
+        for length in range(1, whole.shape[1] + 1):
+            assert (rising.at(rows, np.full(3, length)) == whole[:, length - 1]).all()
+        for length in range(whole.shape[1], 0, -1):
+            assert (falling.at(rows, np.full(3, length)) == whole[:, length - 1]).all()
+        with pytest.raises(IndexError):
+            rising.at(rows, np.full(3, whole.shape[1] + 1))

@@ -26,11 +26,16 @@ class Table:
     def __init__(self):
         self.away, self.rows, self.published, self.beats, self.retired = False, {}, [], [], []
 
-    def publish(self, changed, heartbeat):
+    def publish(self, changed, heartbeat, marked=None):
         if self.away:
             raise DatabaseError("gone away")
-        self.published.append([row.id for row in changed])
-        self.rows |= {row.id: row for row in changed}
+        shown_before = marked.rows() if marked else []
+        assert all(row.id in self.rows for row in shown_before)
+        if marked:
+            numbers = zip(marked.ids, marked.position_direction, marked.live_pnl, marked.closed_trades, marked.votes, strict=True)
+            assert [(r.id, r.position_direction, r.live_pnl, r.closed_trades, r.votes) for r in shown_before] == list(numbers)
+        self.published.append([row.id for row in (*changed, *shown_before)])
+        self.rows |= {row.id: row for row in (*changed, *shown_before)}
         self.beats.append(heartbeat)
 
     def retire_absent(self, shard, shards, known_run_ids, now):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import closing
 from datetime import datetime
 from operator import attrgetter
@@ -10,19 +10,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, delete, select, update
 
-from threet.adapters.sql.run_statement import REASON_LETTERS, RunStatements
+from threet.adapters.sql import run_statement
+from threet.adapters.sql.run_statement import REASON_LETTERS, Literals
 from threet.adapters.sql.statements import upsert
 from threet.adapters.sql.tables import providence_shards, runs
 from threet.adapters.sql.transactions import write
 from threet.adapters.sql.votes import ACTIVE
-from threet.application.facts import RunRow, ShardHeartbeat
+from threet.application.facts import RunNumbers, RunRow, ShardHeartbeat
 
 _IDS_IN_A_STATEMENT = 500  # with room to spare below the 999 variables that an older SQLite takes
 _LOST = "lost: its shard was started again and does not know it"
 
-
-_MOST_UPDATES, _MOST_UPSERTS = 50_000, 10_000
+_MOST_UPSERTS = 10_000
 """Rows of one statement on MariaDB: some 5 MB, of the 16 MB that a server takes by default."""
+_MOST_UPDATES = 50_000
+"""The same."""
 
 
 def _run(row: RunRow, updated_at: datetime) -> dict[str, Any]:
@@ -57,19 +59,19 @@ class SqlRunsPublisher:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._statements = RunStatements()
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat) -> None:
+    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
         def work(connection: Connection) -> None:
-            self._upsert(connection, changed, heartbeat.beat_at)
+            if connection.dialect.name == "sqlite":
+                rows = [*changed, *(marked.rows() if marked else ())]
+                upsert(connection, runs, [_run(row, heartbeat.beat_at) for row in rows])
+            else:
+                self._show(connection, changed, marked, heartbeat.beat_at)
             upsert(connection, providence_shards, [_beat(heartbeat)])
 
         write(self._engine, work)
 
-    def _upsert(self, connection: Connection, changed: Sequence[RunRow], updated_at: datetime) -> None:
-        if connection.dialect.name == "sqlite":
-            upsert(connection, runs, [_run(row, updated_at) for row in changed])
-            return
+    def _show(self, connection: Connection, changed: Sequence[RunRow], marked: RunNumbers | None, updated_at: datetime) -> None:
         with closing(connection.connection.cursor()) as cursor:
 
             def literals(values: Sequence[Any]) -> str:
@@ -79,17 +81,21 @@ class SqlRunsPublisher:
             def execute(statement: str) -> int:
                 return connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).rowcount
 
+            new = list(changed)
+            if marked is not None and not self._updated(marked, updated_at, literals, execute):
+                new += marked.rows()  # the table lost some of them
             # In the order in which the table lies: fewer pages are turned, and two shards never wait for each other in a circle.
-            ordered = sorted(changed, key=attrgetter("id"))
-            known: list[RunRow] = []
-            new: list[RunRow] = []
-            for row in ordered:
-                (known if self._statements.shown_before(row) else new).append(row)
-            for rows in _parts(known, _MOST_UPDATES):
-                if execute(self._statements.update(rows, updated_at, literals)) != len(rows):
-                    new += rows  # the table lost some of them
-            for rows in _parts(new, _MOST_UPSERTS):
-                execute(self._statements.upsert(rows, updated_at, literals))
+            new.sort(key=attrgetter("id"))
+            for start in range(0, len(new), _MOST_UPSERTS):
+                execute(run_statement.upsert(new[start : start + _MOST_UPSERTS], updated_at, literals))
+
+    def _updated(self, marked: RunNumbers, updated_at: datetime, literals: Literals, execute: Callable[[str], int]) -> bool:
+        """Whether every row was found; nothing is done where an id is not one of ours."""
+        found = run_statement.are_plain(marked.ids)
+        for start in range(0, len(marked.ids) if found else 0, _MOST_UPDATES):
+            some = marked.part(slice(start, start + _MOST_UPDATES))
+            found = execute(run_statement.update(some, updated_at, literals)) == len(some.ids) and found
+        return found
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
         """Ends the active rows of a shard that it does not know any more (its saved runs were lost); returns how many.
@@ -109,7 +115,3 @@ class SqlRunsPublisher:
             return len(lost)
 
         return write(self._engine, work)
-
-
-def _parts(rows: Sequence[RunRow], most: int) -> Iterator[Sequence[RunRow]]:
-    return (rows[start : start + most] for start in range(0, len(rows), most))

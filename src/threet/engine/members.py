@@ -1,0 +1,47 @@
+"""Which runs a symbol has: the slots by the symbol's row, so that a bar close looks at no others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from threet.engine.types import Ints, Slots
+
+
+class Members:
+    """Of active runs. Rows are made as they are asked for."""
+
+    def __init__(self) -> None:
+        self._members: list[list[int]] = []
+        self._arrays: list[Slots | None] = []  # the same, made when somebody asks
+        self._counts: Ints = np.zeros(0, dtype=np.int64)
+
+    def join(self, slot: int, symbol: int) -> None:
+        self._make_rows(symbol + 1)
+        self._members[symbol].append(slot)
+        self._arrays[symbol] = None
+        self._counts[symbol] += 1
+
+    def leave(self, slot: int, symbol: int) -> None:
+        self._members[symbol].remove(slot)
+        self._arrays[symbol] = None
+        self._counts[symbol] -= 1
+
+    def slots(self, symbol: int) -> Slots:
+        """Not to be written to."""
+        self._make_rows(symbol + 1)
+        found = self._arrays[symbol]
+        if found is None:
+            found = self._arrays[symbol] = np.array(self._members[symbol], dtype=np.intp)
+        return found
+
+    def counts(self, symbols: int) -> Ints:
+        """How many runs each of the first ``symbols`` rows has. Not to be written to."""
+        self._make_rows(symbols)
+        return self._counts[:symbols]
+
+    def _make_rows(self, symbols: int) -> None:
+        new = symbols - len(self._members)
+        if new > 0:
+            self._members.extend([] for _ in range(new))
+            self._arrays.extend([None] * new)
+            self._counts = np.append(self._counts, np.zeros(new, dtype=np.int64))
