@@ -6,13 +6,12 @@ import json
 import os
 import statistics
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.files import StoredShard, bare_append, folder
+from benchmarks.files import NOW, StoredShard, bare_append, folder
 from benchmarks.measure import Figure, by_turns, median_seconds, named, timed
 from benchmarks.population import WalkingMarket, born, give_history
 from threet.engine.engine import Engine
@@ -21,7 +20,6 @@ from threet_providence.files import Folders, run_name, sync_folder, write_whole
 from threet_providence.resume import Resume
 from threet_providence.snapshots import to_bytes
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS, SYMBOLS, TRADES = 10_000, 200, 100
 BARS_A_TICK = 32  # so many symbols close in one tick that 1.4 % of the runs trade
 TICKS_A_ROUND, ROUNDS = 7, 21

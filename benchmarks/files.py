@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from queue import Queue
 from threading import Event
@@ -21,6 +22,8 @@ from threet_providence.loop import StrategyLoop
 from threet_providence.messages import Round, RoundRequest
 from threet_providence.writer import SnapshotWriter
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
 
 class StoredShard:
     """Takes ticks as the streams would bring them; ``engine`` may have runs already, which a first ``save`` writes."""
@@ -29,7 +32,7 @@ class StoredShard:
         self.folders, self.engine, self._number = Folders(root), engine, 0
         self.folders.make()
         ages = CandleAges(lambda: 0.0, MINUTE_MS, patience_seconds=10)
-        self.loop = StrategyLoop(engine, Journal(root, 0, 1), {}, ages, "1m", lambda: None, inbox_messages=64)
+        self.loop = StrategyLoop(engine, Journal(self.folders, 0, 1, lambda: NOW), {}, ages, "1m", lambda: None, inbox_messages=64)
         self.writer = SnapshotWriter(self.folders, 0, 1, Queue(), 1.0, Event(), poll_seconds=0.5)
         self.loop.begin([])
 

@@ -87,14 +87,3 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def cut_file(path: Path, good_bytes: int, quarantine: Path) -> int:
-    """Cuts what follows the first ``good_bytes`` and keeps it in ``quarantine``; returns how many bytes."""
-    rest = path.read_bytes()[good_bytes:]
-    write_whole(quarantine / f"{path.name}.cut-at-{good_bytes}", rest)
-    sync_folder(quarantine)
-    with open(path, "r+b") as file:
-        file.truncate(good_bytes)
-        os.fsync(file.fileno())
-    return len(rest)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from threet_providence.codec import NewerFormat, RecordError, decode, encode
-from threet_providence.files import cut_file, is_full, sync_folder, write_whole
+from threet_providence.files import Folders, is_full, sync_folder, write_whole
+from threet_providence.quarantine import cut_file, keep_segment
 from threet_providence.steps import BaseRecord, TickRecord
 
 _FRAME = struct.Struct("<4sII")
@@ -152,15 +154,23 @@ def _is_ours(payload: bytes) -> bool:
 class Journal:
     """The writing end. ``append`` returns when the record is on the disk."""
 
-    def __init__(self, folder: Path, shard: int, shards: int) -> None:
-        self._folder, self._shard, self._shards = folder, shard, shards
+    def __init__(self, folders: Folders, shard: int, shards: int, now: Callable[[], datetime]) -> None:
+        """``now`` stamps what goes into the quarantine."""
+        self._folders, self._shard, self._shards, self._now = folders, shard, shards, now
         self._file: BinaryIO | None = None
 
     def begin_segment(self, base: BaseRecord) -> Path:
-        """A new segment, whole with its base or not there at all; later records go to it."""
-        path = self._folder / segment_name(self._shard, self._shards, base.tick)
-        write_whole(path, frame(base))
-        sync_folder(self._folder)
+        """A new segment, whole with its base or not there at all; later records go to it.
+
+        A segment of this tick is there already where nothing was consumed since it began, or where all that was could not be read
+        and was cut by the start: it is gone on with where it says the same, else kept apart.
+        """
+        path = self._folders.root / segment_name(self._shard, self._shards, base.tick)
+        if not path.exists() or not _is_only(path, base):
+            if path.exists():
+                keep_segment(self._folders.quarantine, path, "another base of the same tick took its place", self._now(), move=False)
+            write_whole(path, frame(base))
+        sync_folder(self._folders.root)
         self.close()
         self._file = open(path, "ab", buffering=0)  # noqa: SIM115 - stays open for the records
         return path
@@ -185,6 +195,15 @@ class Journal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _is_only(path: Path, base: BaseRecord) -> bool:
+    """Whether the segment holds this base and nothing else; a restart gives the runs other slots, and so another order."""
+    there = read_segment(path)
+    if there.base is None or there.ticks or there.damage is not None:
+        return False
+    first, second = (encode(replace(one, runs=tuple(sorted(one.runs)))) for one in (there.base, base))
+    return first == second
 
 
 def cut(segment: Segment, quarantine: Path) -> int:

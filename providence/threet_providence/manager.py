@@ -115,7 +115,7 @@ class Manager:
         wake = Event()
         patience = 2 * self._settings.schedule.update_candles_seconds + self._settings.exchange.request_timeout_seconds
         ages = CandleAges(self._clock.monotonic, interval_ms(told.candle_interval), patience)
-        journal = Journal(self._folders.root, shard, told.shards)
+        journal = Journal(self._folders, shard, told.shards, self._clock.now)
         wanted: SimpleQueue[str] = SimpleQueue()
         loop = StrategyLoop(
             engine,

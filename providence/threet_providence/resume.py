@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +14,9 @@ from threet.engine.population import shard_of
 from threet.engine.runs import ACTIVE, ENDED, RunImage
 from threet.engine.voms import Voms
 from threet_providence import snapshots, tails
-from threet_providence.files import Folders, archive_name, cut_file, run_name
+from threet_providence.files import Folders, archive_name, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
-from threet_providence.quarantine import Quarantined, keep_segment, put_aside
+from threet_providence.quarantine import Quarantined, cut_file, keep_segment, move_beside, put_aside
 from threet_providence.replay import Replay, ReplayedRun
 from threet_providence.tails import tail_of
 
@@ -106,8 +105,7 @@ class Resume:
             if not self._is_mine(run_id, path):
                 continue
             if self._is_finished(run_id) and self._is_sound_end(run_id):
-                path.unlink()  # its final file is in ending/ or ended/: the kill came between the two
-                tail_of(path).unlink(missing_ok=True)
+                self._drop_superseded(run_id, path)
                 continue
             try:
                 image, voms = snapshots.load(path)
@@ -118,7 +116,29 @@ class Resume:
                 raise JournalError(f"{path}: {error}. Nothing was changed") from error
             except (snapshots.SnapshotError, OSError) as error:
                 self._quarantine(run_id, str(error), path)
+        self._clear_lone_tails()
         return runs
+
+    def _drop_superseded(self, run_id: str, path: Path) -> None:
+        """Its final file is in ending/ or ended/, whole: a kill came between the two. What is damaged is put aside all the same."""
+        try:
+            snapshots.load(path)
+            path.unlink()
+        except (snapshots.SnapshotError, OSError) as error:
+            put_aside(self._folders.quarantine, Quarantined(run_id, "", "", f"{error}; its final file is whole"), path, self._now())
+            self._found.notes.append(f"{path.name}: {error}; put aside, its final file is whole")
+
+    def _clear_lone_tails(self) -> None:
+        """Tails whose file is gone: by a kill in the middle of a run's end, or else by what nobody knows."""
+        for tail in sorted(self._folders.root.glob("run_*.tail")):
+            run_id = tail.stem.removeprefix("run_")
+            if self._folders.run(run_id).exists() or not self._is_mine(run_id, tail):
+                continue
+            if self._is_finished(run_id):
+                tail.unlink()
+                continue
+            move_beside(self._folders.quarantine, tail)
+            self._found.notes.append(f"{tail.name}: expected {run_name(run_id)} beside it, found no file; put aside")
 
     def _followed(self, path: Path, image: RunImage, voms: Voms) -> RunImage:
         """What a kill left of half a record is kept apart, as the journal's: what stood there is read from the journal."""
@@ -232,7 +252,7 @@ class Resume:
         put_aside(self._folders.quarantine, found, file, self._now())
         tail = tail_of(self._folders.run(run_id))
         if tail.exists():
-            os.replace(tail, self._folders.quarantine / tail.name)
+            move_beside(self._folders.quarantine, tail)
         self._settled.add(run_id)
         self._found.quarantined.append(found)
 

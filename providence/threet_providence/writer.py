@@ -11,6 +11,7 @@ from threet_providence.files import Folders, archive_name, compressed, is_full, 
 from threet_providence.journal import base_tick, segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
 from threet_providence.outages import Outage
+from threet_providence.quarantine import move_beside
 from threet_providence.snapshots import to_bytes
 from threet_providence.tails import Tails
 
@@ -109,8 +110,13 @@ class SnapshotWriter:
                 break
         there = [run_id for run_id in self._to_archive if (self._folders.ending / run_name(run_id)).exists()]
         for run_id in there:
-            plain = (self._folders.ending / run_name(run_id)).read_bytes()
-            write_whole(self._folders.ended / archive_name(run_id), compressed(plain))
+            archive, content = (
+                self._folders.ended / archive_name(run_id),
+                compressed((self._folders.ending / run_name(run_id)).read_bytes()),
+            )
+            if archive.exists() and archive.read_bytes() != content:
+                move_beside(self._folders.quarantine, archive)  # a kill came between the two copies, and then harm to this one
+            write_whole(archive, content)
         if there:
             sync_folder(self._folders.ended)  # before the only other copy goes
         for run_id in there:

@@ -48,7 +48,7 @@ class Shard:
         population = self.engine.rules.population
         shard, shards = population.shard, population.shards
         self.found = Resume(self.folders, shard, shards, self.engine, lambda: NOW).run()
-        self.journal = Journal(root, shard, shards)
+        self.journal = Journal(self.folders, shard, shards, lambda: NOW)
         self.seconds = 0.0
         ages = CandleAges(lambda: self.seconds, MINUTE_MS, patience_seconds=10)
         self.votes_told = 0

@@ -101,51 +101,61 @@ def reason_of(root, name):
     return json.loads(path.read_bytes())["reason"] if path.exists() else None
 
 
-def assert_others_go_on(root, state, name):
-    """Whatever was harmed: a start succeeds, reads on from where its journal ends, and who goes on is right to the bit."""
+def assert_others_go_on(root, state, harmed):
+    """Whatever was harmed: a start succeeds, reads on from where its journal ends, who goes on is right to the bit; returns the shard."""
     shard = resumed(root)
     aside = {found.run_id for found in shard.found.quarantined}
-    if kind_of(name) != "journal":
-        assert aside <= {name.split("run_")[-1][:36]}, "nobody else"
+    if "journal" not in map(kind_of, harmed):
+        assert aside <= {name.split("run_")[-1][:36] for name in harmed}, "nobody else"
     shard.feed(shard.next_of(ENTRIES))
     ours = shard.state()
     assert not [run_id for run_id in {*ours} & {*state} if ours[run_id] != state[run_id]]
     if not aside:  # else fresh ones have taken their places
         assert set(ours) == set(state)
+    return shard
+
+
+def harm_one(root, data):
+    """The name of a file that has another content now."""
+    kind = data.draw(st.sampled_from(["run", "run", "tail", "tail", "journal", "journal", "end", "archive", "lock", "note"]))
+    path = root / data.draw(st.sampled_from([one for one in names(root) if kind_of(one) == kind] or names(root)))
+    other = root / data.draw(st.sampled_from(names(root)))
+    harm = data.draw(st.sampled_from([*HARMS, None]))
+    before = path.read_bytes() or b"\0"
+    path.write_bytes(other.read_bytes() if harm is None else harm(before, data.draw))  # None: another file's content in its place
+    return path.relative_to(root).as_posix()
 
 
 @AS_A_RULE
 @given(st.data())
-def test_whatever_happens_to_a_file_the_others_go_on_and_nothing_is_deleted(saved, tmp_path, data):
-    root = tmp_path / "copy"
+def test_whatever_happens_to_files_the_others_go_on_and_nothing_is_deleted(saved, tmp_path, data):
+    """Several at once, and again after the start that put them aside; in between rounds of snapshots, which leave the quarantine alone."""
+    root, state = tmp_path / "copy", saved[1]
     shutil.rmtree(root, ignore_errors=True)
     shutil.copytree(saved[0], root)
-    kind = data.draw(st.sampled_from(["run", "run", "tail", "tail", "journal", "journal", "end", "archive", "lock", "note"]))
-    name = data.draw(st.sampled_from([one for one in names(root) if kind_of(one) == kind]))
-    path, other = root / name, root / data.draw(st.sampled_from(names(root)))
-    harm = data.draw(st.sampled_from([*HARMS, None]))
-    before = path.read_bytes()
-    harmed = other.read_bytes() if harm is None else harm(before, data.draw)  # None: another file's content in its place
-    path.write_bytes(harmed)
-    all_before = {one: (root / one).read_bytes() for one in names(root)}
-    assert_others_go_on(root, saved[1], name)
-    if kind == "run" and harmed != before:
-        assert reason_of(root, path.name)
-        assert (root / "quarantine" / path.name).read_bytes() == harmed
-    if kind == "note":
-        assert per_symbol(root / "quarantine").total() == 1, "it still counts"
-    for one, content in all_before.items():
-        assert_kept(root, one, content)
+    for _ in range(data.draw(st.sampled_from([1, 1, 2]))):
+        sound, counted = contents(root), per_symbol(root / "quarantine").total()
+        harmed = [harm_one(root, data) for _ in range(data.draw(st.sampled_from([1, 1, 2])))]
+        before = {one: (root / one).read_bytes() for one in names(root)}
+        shard = assert_others_go_on(root, state, harmed)
+        for name in harmed:
+            if kind_of(name) == "run" and before[name] not in sound:
+                assert reason_of(root, name)
+        assert per_symbol(root / "quarantine").total() >= counted, "who was quarantined still counts"
+        for one, content in before.items():
+            assert_kept(root, one, content)
+        if data.draw(st.booleans()):
+            aside = contents(root / "quarantine")
+            shard.save()
+            assert contents(root / "quarantine") >= aside
+        state = shard.state()
 
 
 def assert_kept(root, name, content):
     """Where it was or in the quarantine; what follows a journal's damage may be in a file of its own; a lock is its holder's."""
-    places = [root / name, root / "quarantine" / name.split("/")[-1]]
-    parts = [place.read_bytes() for place in places if place.exists()]
-    parts += [
-        place.read_bytes() + rest.read_bytes() for place in places if place.exists() for rest in (root / "quarantine").glob("*.cut-at-*")
-    ]
-    assert content in parts, name
+    aside = [path for path in (root / "quarantine").glob(f"{name.split('/')[-1]}*") if not path.name.endswith(".reason.json")]
+    parts = [place.read_bytes() for place in [root / name, *aside] if place.exists()]
+    assert content in parts or content in [first + rest for first in parts for rest in parts], name
 
 
 SOUND = ("run_id", "number", "strategy", "symbol", "parameters", "start_balance", "leverage", "fee_rate", "started_ms", "ends_ms", "status")

@@ -96,7 +96,8 @@ def test_each_byte_at_which_the_last_record_can_tear_is_survived_and_kept(entrie
         torn = resumed(tmp_path)
         assert [path.name in note for note in torn.found.notes] == [True]
         assert not torn.found.quarantined
-        assert (torn.folders.quarantine / f"{path.name}.cut-at-{start}").read_bytes() == data[start:end]
+        cuts = torn.folders.quarantine.glob(f"{path.name}.cut-at-{start}*")
+        assert data[start:end] in [one.read_bytes() for one in cuts]
         assert path.read_bytes() == data[:start]
     last = fed(tmp_path, entries, len(entries))
     assert last.state() == undisturbed[0]
