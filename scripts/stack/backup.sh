@@ -43,6 +43,7 @@ manifest() {
 }
 
 need_docker
+one_at_a_time
 need_running mariadb
 mkdir -p backups
 file=backups/3t-$(date -u +%Y%m%dT%H%M%SZ).tar

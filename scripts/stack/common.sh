@@ -49,6 +49,12 @@ pick_compose() {
   fi
 }
 
+# Two that change the containers at once would take them out of each other's hands. Held until this script ends; no file is made for it.
+one_at_a_time() {
+  exec {turn}<docker-compose.yml
+  flock --nonblock "$turn" || die "Another make of this folder is at work (install, restart, backup, restore or clean): nothing was changed. Cure: wait for it, then again"
+}
+
 compose() { "${compose_command[@]}" "$@"; }
 
 # The container of a service of this project, also a stopped one; nothing where there is none.

@@ -15,6 +15,7 @@ if [ -z "$(docker ps --all --quiet "${of_this_project[@]}")$(docker network ls -
   exit 0
 fi
 need_docker
+one_at_a_time
 words=$(mktemp)
 trap 'rm -f "$words"' EXIT
 compose --profile tools down --remove-orphans >"$words" 2>&1 || { cat "$words" >&2; exit 1; }

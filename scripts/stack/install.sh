@@ -49,6 +49,7 @@ addresses() {
 }
 
 need_docker
+one_at_a_time
 check
 words=$(mktemp)
 starter_words=$words

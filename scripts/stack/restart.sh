@@ -6,6 +6,7 @@ cd "$(dirname "$0")/../.."
 . scripts/stack/waiting.sh
 
 need_docker
+one_at_a_time
 mapfile -t services < <(our_services)
 [ ${#services[@]} -gt 0 ] || die "Nothing of ${project} runs. Start it with: make install"
 hand_over || exit $?

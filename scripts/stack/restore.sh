@@ -70,6 +70,7 @@ not_restored() {
 }
 
 need_docker
+one_at_a_time
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 starter_words=$folder/words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -15,7 +16,10 @@ from tests.architecture.tree import ROOT
 
 STACK = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
 INSTALL = (ROOT / "scripts/stack/install.sh").read_text(encoding="utf-8")
-TOOLS = ("bash", "env", "dirname", "git", "grep", "tail", "sed", "id", "awk", "sort", "cat", "head", "basename", "date", "mktemp", "rm")
+TOOLS = (
+    *("bash", "env", "dirname", "git", "grep", "tail", "sed", "id", "awk"),
+    *("sort", "cat", "head", "basename", "date", "mktemp", "rm", "flock"),
+)
 
 
 @pytest.fixture
@@ -77,6 +81,17 @@ def test_docker_compose_is_taken_where_the_plugin_is_missing(bin_folder: Path) -
     command(bin_folder, "docker-compose", 'echo "old compose: $*, build $BUILD_ID"')
     result = run("scripts/compose.sh", bin_folder, "ps", "-a", BUILD_ID="v7")
     assert result.stdout == "old compose: ps -a, build v7\n", result.stderr
+
+
+@pytest.mark.parametrize("script", ["install", "restart", "backup", "restore"])
+def test_a_second_one_waits_for_nobody_and_says_that_the_first_is_at_work(bin_folder: Path, script: str) -> None:
+    command(bin_folder, "docker", '[ "$1" != ps ] || { echo docker was asked >&2; exit 1; }')
+    with (ROOT / "docker-compose.yml").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        result = run(f"scripts/stack/{script}.sh", bin_folder, *([str(ROOT / "README.md")] if script == "restore" else []))
+    assert result.returncode != 0
+    assert result.stderr.startswith("Another make of this folder is at work")
+    assert len(result.stderr.splitlines()) == 1
 
 
 def test_clean_needs_no_docker(bin_folder: Path) -> None:
