@@ -204,6 +204,12 @@ def shown_text(shown: Picture) -> str:
     return buffer.getvalue()
 
 
+@pytest.mark.parametrize(("age", "shown"), [(-0.1, "0.0 s"), (-2.0, "-2.0 s"), (9.94, "9.9 s")])
+def test_what_was_written_while_it_looked_has_no_age_below_zero_but_a_clock_that_is_wrong_is_seen(age: float, shown: str) -> None:
+    (line,) = (line for line in shown_text(picture(heartbeat_age=age)).splitlines() if line.startswith("providence "))
+    assert f" {shown} " in line
+
+
 def test_the_tables_show_each_sources_view() -> None:
     text = shown_text(picture(symbols=[view(BTC, without("b", "away"))]))
     assert "local a c +0.5, b ?" in text

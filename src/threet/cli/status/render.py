@@ -163,6 +163,8 @@ def _unknown(value: Unknown) -> Text:
 
 
 def _seconds(seconds: float) -> str:
+    if -1 < seconds < 0:  # written while we were looking
+        return "0.0 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     return f"{seconds:.0f} s" if seconds < 3600 else f"{seconds / 3600:.1f} h"
