@@ -120,6 +120,8 @@ give_passwords() {
 
 # Runs the command `3t` in a container of its own, beside the others. It says who halted: the person, not the containers' user.
 in_cli() {
+  # Asked before the first start, Compose would build an image and make every volume, only for `3t` to find no config.yml.
+  docker volume inspect "${project}_config" >/dev/null 2>&1 || die "$project was never started on this machine. Cure: make install"
   compose --profile tools run --rm --no-deps -T -e "LOGNAME=$(id -un)" -e "COLUMNS=${COLUMNS:-$(tput cols 2>/dev/null || echo 100)}" cli "$@" \
     2> >(without_compose_chatter >&2)
 }

@@ -94,6 +94,15 @@ def test_a_second_one_waits_for_nobody_and_says_that_the_first_is_at_work(bin_fo
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(("script", "argument"), [("status", "--json"), ("command", "halt"), ("command", "resume")])
+def test_before_the_first_start_nothing_is_made_only_to_be_asked(bin_folder: Path, script: str, argument: str) -> None:
+    answers = 'case "$*" in version*|"compose version") ;; "volume inspect 3t_config") exit 1 ;; *) echo "made: $*" >&2 ;; esac'
+    command(bin_folder, "docker", answers)
+    result = run(f"scripts/stack/{script}.sh", bin_folder, argument, COMPOSE_PROJECT_NAME="3t")
+    assert result.returncode != 0
+    assert result.stderr == "3t was never started on this machine. Cure: make install\n"
+
+
 def test_clean_needs_no_docker(bin_folder: Path) -> None:
     result = run("scripts/stack/down.sh", bin_folder)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
