@@ -104,7 +104,9 @@ class Gatherer:
         )
 
     def _read_foreign(self, settlement: Settlement, now: datetime) -> ForeignOrders:
-        """What rests at the venue and is none of ours that have no end yet."""
+        """What rests at the venue and is none of ours that have no end yet; settlement has asked already where stops rest."""
+        if settlement.foreign is not None:
+            return Known(tuple(foreign_order(order) for order in settlement.foreign), now, "venue")
         ours = {order.client_order_id for order in [*settlement.open_orders, *settlement.stops]}
         try:
             listed = self._account.open_orders()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from threet.application.facts import Fill, OrderAnswer
+from threet.application.facts import Fill, OpenOrder, OrderAnswer
 from threet.application.ports import AccountData
 from threet.application.store import AlreadySettled, CycleStore, OrderRecord
 from threet.domain.errors import VenueError
@@ -41,7 +41,7 @@ class Verdict:
 class Settlement:
     """``open_orders``: those of ours whose end is still not known; ``stops`` rest where they should and are not among them.
 
-    ``readable``: the fills could be read.
+    ``readable``: the fills could be read. ``foreign``: what rested at the venue besides ours, where stops made us ask; else None.
     """
 
     settled: int
@@ -50,6 +50,7 @@ class Settlement:
     new_fills: int
     readable: bool
     problems: Sequence[str]
+    foreign: Sequence[OpenOrder] | None = None
 
 
 def judge(
@@ -125,7 +126,7 @@ class Settler:
         if problem is not None:
             return Settlement(0, unsettled, [], 0, readable=False, problems=[problem])
         try:
-            stops = self._resting(unsettled)
+            stops, foreign = self._resting(unsettled)
             unsettled = [order for order in unsettled if order not in stops]
             fills = _each_once(self._account.fills_since(self._start(unsettled, venue_now)))
         except VenueError as error:
@@ -148,15 +149,16 @@ class Settler:
                 open_orders.append(order)
                 problems.append(f"{order.symbol} {order.client_order_id}: {verdict.text}")
                 self._cancel_resting(order, verdict, venue_now, problems)
-        return Settlement(settled, open_orders, stops, len(new), readable=True, problems=problems)
+        return Settlement(settled, open_orders, stops, len(new), readable=True, problems=problems, foreign=foreign)
 
-    def _resting(self, unsettled: Sequence[OrderRecord]) -> list[OrderRecord]:
-        """The accepted stops that the venue still lists: one request for all of them, since they may rest for weeks."""
+    def _resting(self, unsettled: Sequence[OrderRecord]) -> tuple[list[OrderRecord], list[OpenOrder] | None]:
+        """The accepted stops that the venue still lists, and what it lists besides ours: one request for all, since they rest for weeks."""
         accepted = [order for order in unsettled if order.rests]
         if not accepted:
-            return []
-        listed = {order.client_order_id for order in self._account.open_orders()}
-        return [order for order in accepted if order.client_order_id in listed]
+            return [], None
+        listed = self._account.open_orders()
+        ids, ours = {order.client_order_id for order in listed}, {order.client_order_id for order in unsettled}
+        return [order for order in accepted if order.client_order_id in ids], [one for one in listed if one.client_order_id not in ours]
 
     def _start(self, unsettled: Sequence[OrderRecord], venue_now: datetime) -> datetime:
         """Far enough back for every order that may still be filled, and an overlap before the watermark: until the first fill, the last

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 
+from threet.settings.budget import request_shares
 from threet.settings.examples import EXAMPLE_PUBLIC_KEYS
 from threet.settings.schema import Settings
 
@@ -58,36 +59,6 @@ def _mode(settings: Settings) -> Iterator[Finding]:
         yield "exchange.base_url", "expected the simulator's address in mode simulator, was null"
     if mode != "simulator" and url is not None:
         yield "exchange.base_url", f"expected null in mode {mode} (the venue's own address is used), was {url!r}"
-
-
-def _request_shares(settings: Settings) -> Iterator[Finding]:
-    """All processes may stand behind one address: what they may ask in one minute, their bursts included, is what the venue grants it."""
-    exchange, nodes = settings.exchange, len(settings.observers.nodes)
-    shares = exchange.request_shares_percent
-    burst = 1 + exchange.requests_burst_seconds / 60
-    total = float(shares.celery_worker + shares.celery_worker_reconcile) * burst + float(shares.observer) * nodes
-    if total > 100:
-        yield (
-            "exchange.request_shares_percent",
-            f"expected at most 100 all in all: (celery_worker + celery_worker_reconcile) x {burst:.3g} for "
-            f"requests_burst_seconds = {exchange.requests_burst_seconds:g}, and observer x {nodes} observers, was {total:.1f}",
-        )
-    for name, needed in _steady_weights(settings):
-        given = exchange.share_per_minute(name)
-        if needed > given:
-            yield (
-                f"exchange.request_shares_percent.{name}",
-                f"expected a share for the {needed:.0f} a minute that its intervals ask for, was {given:.0f}: raise it, or ask less often",
-            )
-
-
-def _steady_weights(settings: Settings) -> Iterator[tuple[str, float]]:
-    """What each process asks in a quiet minute, without candles and orders, as the venue weighs it."""
-    schedule, observers = settings.schedule, settings.observers
-    worker = 22 / schedule.update_prices_seconds + 2 / schedule.update_candles_seconds + 2 / schedule.update_balance_seconds
-    yield "celery_worker", worker * 60
-    reading = 2 / observers.interval_seconds + 20 / observers.marks_refresh_seconds + 20 / observers.sub_accounts_refresh_seconds
-    yield "observer", reading * 60
 
 
 def _live_observers(settings: Settings) -> Iterator[Finding]:
@@ -218,7 +189,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Settings], Iterator[Finding]]], .
     (("freshness", "observers"), _fresh_observations),
     (("freshness", "providence"), _fresh_heartbeats),
     (("exchange",), _mode),
-    (("exchange", "observers", "schedule"), _request_shares),
+    (("exchange", "observers", "schedule"), request_shares),
     (("exchange", "observers"), _live_observers),
     (("exchange", "observers"), _example_keys),
     (("observers",), _observers),

@@ -52,7 +52,20 @@ def test_rules_are_the_venues_and_an_unlisted_symbol_blocks_nothing(desk: Desk) 
     assert rules[NOPE] == Unknown("NOPE/USDC:USDC: not listed by the venue")
 
 
-def test_a_coin_listed_while_we_run_is_found_without_a_restart(tmp_path: Path) -> None:
+def test_a_coin_that_nobody_asked_for_yet_is_looked_for_at_once(tmp_path: Path) -> None:
+    with SimulatorProcess(tmp_path / "simulator") as process:
+        settings = venue_settings(tmp_path, process.url)
+        frozen = _Clock()
+        market = CcxtMarketData(settings, frozen, Venue(settings, frozen))
+        market.rules([BTC])
+        process.list_coin("kPEPE", "0.01")
+        frozen.seconds += settings.schedule.reconcile_positions_seconds
+        new = Symbol("KPEPE/USDC:USDC")
+        assert isinstance(market.rules([new])[new], MarketRules)
+        assert new in market.prices([new])
+
+
+def test_a_coin_that_was_asked_for_before_the_venue_lists_it_is_found_with_the_next_rules(tmp_path: Path) -> None:
     with SimulatorProcess(tmp_path / "simulator") as process:
         settings = venue_settings(tmp_path, process.url)
         frozen = _Clock()
@@ -61,7 +74,7 @@ def test_a_coin_listed_while_we_run_is_found_without_a_restart(tmp_path: Path) -
         assert isinstance(market.rules([new])[new], Unknown)
         process.list_coin("kPEPE", "0.01")
         assert isinstance(market.rules([new])[new], Unknown)  # asked a moment ago
-        frozen.seconds += settings.schedule.reconcile_positions_seconds
+        frozen.seconds += settings.exchange.rules_refresh_seconds
         assert isinstance(market.rules([new])[new], MarketRules)
         assert new in market.prices([new])
 
@@ -155,7 +168,7 @@ def test_a_dropped_connection_is_read_again(desk: Desk) -> None:
 
 
 def test_our_own_limit_is_busy_and_leaves_the_signer_its_share(tmp_path: Path, desk: Desk) -> None:
-    settings = venue_settings(tmp_path / "limited", desk.simulator.url, requests_per_minute=2250)
+    settings = venue_settings(tmp_path / "limited", desk.simulator.url, requests_per_minute=1200)
     venue = Venue(settings, _Clock())
     market = CcxtMarketData(settings, _Clock(), venue)
     market.prices([BTC])

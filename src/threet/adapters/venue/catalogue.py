@@ -42,13 +42,15 @@ class Listing:
 
 
 class Catalogue:
-    """The listings, kept for ``rules_refresh_seconds`` and read again at once, though not in every cycle, for an unknown symbol."""
+    """The listings, kept for ``rules_refresh_seconds``. For a symbol that was never asked for before they are read again, though only once:
+    one that the venue does not list would otherwise cost what the signer's cycle needs."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._listings: Mapping[Symbol, Listing] = {}
         self._coins: tuple[str, ...] = ()
         self._read_at = float("-inf")
+        self._looked_for: set[Symbol] = set()
 
     def symbol_of(self, coin: str) -> Symbol:
         """ccxt's unified name of a coin: ``kPEPE`` is ``KPEPE/USDC:USDC``."""
@@ -63,8 +65,10 @@ class Catalogue:
     def listing(self, symbol: Symbol) -> Listing | Unknown:
         """One market; Unknown where the venue does not list it, or no longer."""
         found = self.listings().get(symbol)
-        if found is None and self._age() >= self._connection.settings.schedule.reconcile_positions_seconds:
+        is_old = self._age() >= self._connection.settings.schedule.reconcile_positions_seconds
+        if found is None and is_old and symbol not in self._looked_for:
             self.read()
+            self._looked_for.add(symbol)
             found = self._listings.get(symbol)
         return _usable(symbol, found)
 
