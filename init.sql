@@ -217,6 +217,7 @@ CREATE TABLE symbol_states (
   manual_by        VARCHAR(255) NULL,
   manual_until     DATETIME(6) NULL,
   unlocked         TEXT NULL,
+  astray_contracts DECIMAL(38, 18) NOT NULL,
   PRIMARY KEY (symbol)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
@@ -261,4 +262,5 @@ INSERT INTO platform_state (name, value) VALUES ('epoch', UUID());
 INSERT INTO schema_migrations (version, name, applied_at) VALUES
   (1, '0001_first_release', UTC_TIMESTAMP(6)),
   (2, '0002_runs_of_a_person', UTC_TIMESTAMP(6)),
-  (3, '0003_votes_by_index', UTC_TIMESTAMP(6));
+  (3, '0003_votes_by_index', UTC_TIMESTAMP(6)),
+  (4, '0004_positions_by_fills', UTC_TIMESTAMP(6));

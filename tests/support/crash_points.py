@@ -1,9 +1,4 @@
-"""Cycles that end themselves with SIGKILL at a named point: a server that forks one process for each line of standard input.
-
-The points are not written into the cycle. They are found where nothing can pass beside them: at the driver's COMMIT of a transaction that
-writes, at the request that carries a signed action, and at the durable write of a nonce. A commit that the cycle gets tomorrow is a point
-by itself. A point is ``commit save_decision 1``: what is done, in which method of the store, for which action, the how manyth time.
-"""
+"""Cycles that end themselves with SIGKILL at a named point (points.py): a server that forks one process for each line of standard input."""
 
 from __future__ import annotations
 
@@ -13,21 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, select
+from sqlalchemy import Engine, select
 from tests.support import children
 from tests.support.cycle import Desk
 from tests.support.databases import open_engine
+from tests.support.points import Points
 from tests.support.simulator import SimulatorProcess, make_wallet
 
 from threet.adapters.sql import create_schema
 from threet.adapters.sql.tables import leases
-from threet.adapters.sql.transactions import WRITES
 from threet.adapters.venue import nonces
 
 CHANGES = {
@@ -62,82 +56,28 @@ def open_desk(
     return Desk(Path(job.folder), simulator, lambda _: engine, changes, make_wallet(job.wallet), make_wallet(job.wallet + 1)), engine
 
 
-class Points:
-    """Writes down each point that is reached, and dies at the one that is wanted."""
+class ProcessPoints(Points):
+    """Writes down each point that is reached, and kills the process at the one that is wanted."""
 
     def __init__(self, job: Job) -> None:
+        super().__init__()
         self._job = job
-        self._seen: Counter[str] = Counter()
         self._trace = os.open(job.trace, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self.method = "update_balance"
-        self._writes = False
 
-    def around(self, name: str, step: Callable[[], Any]) -> Any:
-        self._seen[name] += 1
-        point = f"{name} {self._seen[name]}"
+    def reached(self, point: str) -> None:
         os.write(self._trace, f"{point}\n".encode())
-        self._die_if("before", point)
-        done = step()
-        self._die_if("after", point)
-        return done
 
-    def _die_if(self, when: str, point: str) -> None:
+    def pass_or_die(self, when: str, point: str) -> None:
         if (self._job.when, self._job.point) == (when, point):
             os.kill(os.getpid(), signal.SIGKILL)
 
     def arm(self, desk: Desk, engine: Engine) -> None:
-        self._arm_commits(engine)
-        self._arm_sends(desk)
+        self.arm_commits(engine)
+        self.arm_session(desk.venue.connection.client.session)
         module: Any = nonces
         write = module.write_durably
         module.write_durably = lambda path, text: self.around("nonce", lambda: write(path, text))
-        desk.store = NamedStore(desk.store, self)  # type: ignore[assignment]
-
-    def _arm_commits(self, engine: Engine) -> None:
-        dialect: Any = engine.dialect
-        commit = dialect.do_commit
-
-        @event.listens_for(engine, "commit")
-        def about_to(connection: Connection) -> None:
-            self._writes = bool(connection.get_execution_options().get(WRITES))
-
-        def committing(connection: Any) -> None:
-            if self._writes:
-                self.around(f"commit {self.method}", lambda: commit(connection))
-            else:
-                commit(connection)
-
-        dialect.do_commit = committing
-
-    def _arm_sends(self, desk: Desk) -> None:
-        session: Any = desk.venue.connection.client.session
-        request = session.request
-
-        def requesting(method: str, url: str, *arguments: Any, **named: Any) -> Any:
-            if not url.endswith("/exchange"):
-                return request(method, url, *arguments, **named)
-            action = json.loads(named["data"])["action"]["type"]
-            return self.around(f"send {action}", lambda: request(method, url, *arguments, **named))
-
-        session.request = requesting
-
-
-class NamedStore:
-    """The real store; each call says which method it is."""
-
-    def __init__(self, real: Any, points: Points) -> None:
-        self._real, self._points = real, points
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
-        if not callable(found):
-            return found
-
-        def named(*arguments: Any, **options: Any) -> Any:
-            self._points.method = name
-            return found(*arguments, **options)
-
-        return named
+        desk.store = self.named(desk.store)
 
 
 def wait_for_lease(engine: Engine, desk: Desk) -> None:
@@ -155,7 +95,7 @@ def run(job: Job) -> None:
     simulator.url = job.simulator_url
     desk, engine = open_desk(job, simulator)
     wait_for_lease(engine, desk)
-    Points(job).arm(desk, engine)
+    ProcessPoints(job).arm(desk, engine)
     result = desk.cycle()
     Path(job.trace).with_suffix(".result").write_text(f"{result.status}: {result.reason}\n")
 

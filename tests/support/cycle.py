@@ -25,6 +25,7 @@ from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
 from threet.adapters.venue.venue import Venue
 from threet.application.facts import Observation, Price, RunRow, ShardHeartbeat, SymbolRuns
 from threet.application.halting import Controls
+from threet.application.ports import Clock
 from threet.application.reconcile import CycleResult
 from threet.bootstrap import CycleParts, build_cycle, build_trading_terms
 from threet.domain.values import Known, Symbol, Unknown, symbol
@@ -113,12 +114,13 @@ class Desk:
         changes: dict[str, dict[str, Any]] | None = None,
         master: Wallet = MASTER,
         agent: Wallet = AGENT,
+        clock: Clock | None = None,
     ) -> None:
         self.simulator = simulator
         self.address = master.address
         self.settings = settings_for(folder, simulator.url, changes)
         engine = make_engine(self.settings)
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.store = SqlCycleStore(engine)
         self.snapshots = SqlSnapshotStore(engine)
         self.runs = SqlRunsPublisher(engine)

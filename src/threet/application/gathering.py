@@ -172,7 +172,8 @@ def explain(recorded: Sequence[RecordedFill], after: datetime, until: datetime, 
     """What the fills of one symbol with ``after`` < time <= ``until`` say."""
     within = [item for item in recorded if after < item.fill.exchange_time <= until]
     change = sum((_signed(item.fill) for item in within if item.ours), Decimal(0))
-    return Explanation(change, any(item.fill.is_liquidation for item in within), is_pending)
+    others = sum((_signed(item.fill) for item in within if not item.ours), Decimal(0))
+    return Explanation(change, any(item.fill.is_liquidation for item in within), is_pending, others)
 
 
 def _signed(fill: Fill) -> Decimal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 from threet.application.facts import AccountSnapshot
 from threet.application.ports import HaltFile
@@ -68,6 +69,7 @@ def _adopted(known: Mapping[Symbol, SymbolState], taken: AccountSnapshot) -> lis
             lock_sources=None,
             agreeing_rounds=0,
             needs_person=False,
+            astray_contracts=Decimal(0),
         )
         for name in sorted(set(known) | {position.symbol for position in taken.positions})
     ]

@@ -27,10 +27,10 @@ class Locks:
         return self._change(name, lambda state: locked_by_person(state, who=who, why=why, until=until))
 
     def unlock(self, name: str, *, who: str, why: str) -> SymbolState | None:
-        """The state as it was before, or None where nothing was locked. Raises NotChanged."""
+        """The state as it was before, or None where nothing was locked or astray. Raises NotChanged."""
         now = self._store.now()
         before = self._store.symbol_states().get(self._known(name))
-        if before is None or not before.locked:
+        if before is None or not (before.locked or before.astray_contracts):
             return None
         self._change(name, lambda state: unlocked_by_person(state, who=who, why=why, now=now))
         return before

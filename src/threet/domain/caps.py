@@ -26,10 +26,11 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Signed ``contracts`` held at ``price`` (USD)."""
+    """Signed ``contracts`` held at ``price`` (USD); ``by_fills`` is what the fills say, where that is another: either may be true."""
 
     contracts: Decimal
     price: Decimal
+    by_fills: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,9 @@ def check_rate(correction: Correction, orders_last_hour: int, caps: Caps) -> Non
 
 def _worst(name: Symbol, item: Exposure, orders: Sequence[Pending], sign: int) -> Decimal:
     """The signed notional (USD) furthest toward ``sign``. A reduction leads there too, up to zero and not through it."""
+    if item.by_fills is not None:
+        both = [_worst(name, Exposure(contracts, item.price), orders, sign) for contracts in (item.contracts, item.by_fills)]
+        return max(both, key=lambda usd: usd * sign)
     that_way = [order for order in orders if order.symbol == name and order.signed_contracts * sign > 0]
     reduced = sum((abs(order.signed_contracts) for order in that_way if order.reduce_only), Decimal(0))
     added = sum((abs(order.signed_contracts) for order in that_way if not order.reduce_only), Decimal(0))

@@ -119,7 +119,7 @@ def decide(inputs: CycleInputs) -> Decision:
     no_new_risk = why_no_new_risk(risk, inputs.transfers, inputs.terms.risk) or why_uncounted(inputs.foreign)
     states = {name: _next_state(inputs, name, agreements) for name in agreements.by_symbol}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
-    factors = scale_factors(inputs, agreements, _wanted_usd(agreements, wishes))
+    factors = scale_factors(inputs, agreements, states, _wanted_usd(agreements, wishes))
     decided = {
         name: _decide_symbol(
             inputs, name, agreements, states[name], _cut(wishes[name], name, factors), _Account(factors, risk, no_new_risk)
@@ -138,7 +138,7 @@ def decide(inputs: CycleInputs) -> Decision:
         tuple(plan),
         tuple(_stop(inputs, change.place) for change in changes.values() if change.place is not None),
         tuple(stop for change in changes.values() for stop in change.cancel),
-        exposures(inputs, agreements),
+        exposures(inputs, agreements, states),
         caps_of(inputs, agreements),
         risk,
         no_new_risk,

@@ -10,11 +10,16 @@ from threet.domain.caps import Caps, Exposure
 from threet.domain.inputs import CycleInputs
 from threet.domain.price_band import valuing_price
 from threet.domain.sizing import scale_into_caps
+from threet.domain.symbol_state import SymbolState
 from threet.domain.target_of import symbol_cap_usd
 from threet.domain.values import Known, Symbol, Unknown
 
+States = Mapping[Symbol, SymbolState]
 
-def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mapping[Symbol, Decimal]) -> Mapping[Symbol, Decimal] | Unknown:
+
+def scale_factors(
+    inputs: CycleInputs, agreements: Agreements, states: States, wanted_usd: Mapping[Symbol, Decimal]
+) -> Mapping[Symbol, Decimal] | Unknown:
     """How far each of ``wanted_usd`` (signed) is scaled down to fit the caps; Unknown while what is held elsewhere cannot be valued."""
     if isinstance(agreements.account_value, Unknown):
         return agreements.account_value
@@ -22,10 +27,10 @@ def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mappi
     for name in agreements.by_symbol:
         if name in wanted_usd:
             continue
-        held = _worst_exposure(inputs, name, agreements)
+        held = _worst_exposure(inputs, name, agreements, states[name])
         if isinstance(held, Unknown):
             return held
-        fixed_gross += abs(held.contracts) * held.price
+        fixed_gross += max(abs(held.contracts), abs(held.by_fills or Decimal(0))) * held.price
         fixed_net += held.contracts * held.price
     value = agreements.account_value.value
     return scale_into_caps(
@@ -37,14 +42,17 @@ def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mappi
     )
 
 
-def exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
-    """Every symbol that can be valued. A flat one without a price is left out: what is pending there would weigh nothing."""
+def exposures(inputs: CycleInputs, agreements: Agreements, states: States) -> Mapping[Symbol, Exposure] | Unknown:
+    """Every symbol that can be valued, with ``states`` as they are after this round.
+
+    A flat one without a price is left out: what is pending there would weigh nothing.
+    """
     held: dict[Symbol, Exposure] = {}
     for name in agreements.by_symbol:
-        exposure = _worst_exposure(inputs, name, agreements)
+        exposure = _worst_exposure(inputs, name, agreements, states[name])
         if isinstance(exposure, Unknown):
             return exposure
-        if exposure.contracts == 0:
+        if exposure.price == 0:
             price = valuing_price(inputs, name, agreements.valid_observers)
             if isinstance(price, Unknown):
                 continue
@@ -73,7 +81,8 @@ def caps_of(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
     )
 
 
-def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> Exposure | Unknown:
+def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements, state: SymbolState) -> Exposure | Unknown:
+    """The price is 0 where nothing is held, by the sources and by the fills."""
     agreement = agreements.by_symbol[name]
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
@@ -82,9 +91,10 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -
         if len(signed) < inputs.terms.quorum:
             return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
         contracts = max(signed, key=abs)
-    if contracts == 0:
+    by_fills = state.by_fills if state.astray_contracts != 0 else None
+    if contracts == 0 and not by_fills:
         return Exposure(Decimal(0), Decimal(0))
     price = valuing_price(inputs, name, agreements.valid_observers)
     if isinstance(price, Unknown):
         return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
-    return Exposure(contracts, price.value)
+    return Exposure(contracts, price.value, by_fills)

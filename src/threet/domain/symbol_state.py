@@ -15,6 +15,8 @@ class SymbolState:
 
     ``accepted_price`` is the last one that did not jump, or whose jump the observers confirmed (USD). ``lock_sources`` is what each source
     said when the lock was put on. ``manual_*`` is a person's own lock: why, who, until when. ``unlocked`` is who last opened one, and why.
+    ``astray_contracts`` is by how much the agreed position is another than all fills since a person's last word make it: sources that
+    agree may still be wrong together, so that the limits count with both until a person has looked.
     """
 
     symbol: Symbol
@@ -32,6 +34,12 @@ class SymbolState:
     manual_by: str | None = None
     manual_until: datetime | None = None
     unlocked: str | None = None
+    astray_contracts: Decimal = Decimal(0)
+
+    @property
+    def by_fills(self) -> Decimal:
+        """The position (signed contracts) as the fills have it."""
+        return (self.agreed_contracts or Decimal(0)) - self.astray_contracts
 
     @property
     def locked(self) -> bool:
@@ -48,7 +56,7 @@ class SymbolState:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What our records say of the time since the last agreement: ``change`` is Σ signed contracts of our own fills.
+    """What our records say of the time since the last agreement: ``change`` is Σ signed contracts of our own fills, ``others`` of all else.
 
     ``pending``: an order of ours there has no known end, so that nothing can be judged yet.
     """
@@ -56,6 +64,7 @@ class Explanation:
     change: Decimal
     liquidated: bool
     pending: bool
+    others: Decimal = Decimal(0)
 
 
 def after_round(
@@ -79,7 +88,8 @@ def after_round(
         return state
     before = state.agreed_contracts if state.agreed_contracts is not None else Decimal(0)
     unexplained = agreed.value - before - explanation.change
-    moved = replace(state, agreed_contracts=agreed.value, agreed_at=agreed.as_of)
+    astray = state.astray_contracts + unexplained - explanation.others
+    moved = replace(state, agreed_contracts=agreed.value, agreed_at=agreed.as_of, astray_contracts=astray)
     if explanation.liquidated:
         reason = f"liquidated by the venue; position now {agreed.value}; only a person unlocks"
         return replace(_lock(moved, reason, now, needs_person=True), lock_sources=said)
@@ -105,11 +115,12 @@ def locked_by_person(state: SymbolState, *, who: str, why: str, until: datetime)
 
 
 def unlocked_by_person(state: SymbolState, *, who: str, why: str, now: datetime) -> SymbolState:
-    """Both locks are open, and who opened which of them is remembered. The same state where nothing was locked."""
-    if not state.locked:
+    """Both locks are open, who opened which of them is remembered, and what is agreed counts alone. The same where nothing was locked."""
+    if not state.locked and state.astray_contracts == 0:
         return state
     open_ = replace(state, lock_reason=None, locked_at=None, lock_sources=None, agreeing_rounds=0, needs_person=False)
-    told = f"{who} at {now.isoformat(timespec='seconds')}: {why}; it was locked: {state.why_locked}"
+    open_ = replace(open_, astray_contracts=Decimal(0))
+    told = f"{who} at {now.isoformat(timespec='seconds')}: {why}; it was locked: {state.why_locked or 'no, but astray'}"
     return replace(open_, manual_reason=None, manual_by=None, manual_until=None, unlocked=told)
 
 

@@ -147,3 +147,11 @@ def test_the_name_of_an_order_is_a_function_of_the_decision_alone():
         client_order_id("epoch", 7, buy("1.5", reduce_only=True)),
     ]
     assert len({name, *others}) == 6
+
+
+@pytest.mark.parametrize(("contracts", "by_fills"), [(0, 8), (8, 0), (8, 8), (-3, 8)])
+def test_where_the_fills_say_otherwise_the_worse_of_both_counts(contracts, by_fills):
+    either = {**held(), A: Exposure(Decimal(contracts), Decimal(100), Decimal(by_fills))}
+    assert allowed(buy(2), either)
+    assert not allowed(buy(3), either)
+    assert allowed(buy(2, B), either)

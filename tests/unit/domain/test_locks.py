@@ -72,5 +72,16 @@ def test_unlocking_opens_both_and_remembers_who_and_why() -> None:
     assert "news at one" in opened.unlocked
 
 
+@given(changes=st.lists(st.tuples(*[st.integers(-3, 3)] * 3), max_size=8))
+def test_the_position_by_fills_is_what_all_fills_make_it_whatever_the_sources_agree_on(changes: list[tuple[int, int, int]]) -> None:
+    """Each round: what the sources say besides the fills, our own fills, other people's."""
+    state, held, filled = OPEN, Decimal(1), Decimal(1)
+    for lie, ours, others in changes:
+        held, filled = held + lie + ours + others, filled + ours + others
+        state = after(state, str(held), NOW, Explanation(Decimal(ours), liquidated=False, pending=False, others=Decimal(others)))
+    assert (state.agreed_contracts, state.by_fills) == (held, filled)
+    assert unlocked_by_person(state, who="bob", why="looked", now=NOW).by_fills == held
+
+
 def test_unlocking_what_is_open_changes_nothing() -> None:
     assert unlocked_by_person(OPEN, who="bob", why="x", now=NOW) is OPEN

@@ -12,7 +12,7 @@ from threet.adapters.sql.errors import DatabaseError
 from threet.adapters.sql.state import EPOCH
 from threet.adapters.sql.transactions import read, write
 
-MIGRATIONS = ("0001_first_release", "0002_runs_of_a_person", "0003_votes_by_index")
+MIGRATIONS = ("0001_first_release", "0002_runs_of_a_person", "0003_votes_by_index", "0004_positions_by_fills")
 """A database that is made here has had all of them."""
 
 SEED_INSTRUMENTS = (("BTC", 40), ("ETH", 25), ("SOL", 20), ("DOGE", 10))

@@ -234,6 +234,7 @@ symbol_states = _table(
     Column("manual_by", String(255)),
     Column("manual_until", UtcDateTime),
     Column("unlocked", Text),
+    _required("astray_contracts", Money),
 )
 
 observer_sequences = _table("observer_sequences", _key("public_key", String(64)), _required("sequence", BigInteger))

@@ -251,6 +251,11 @@ def _locks(state: SymbolState) -> Iterator[Problem]:
             f"locked by {state.manual_by}{until}: {state.manual_reason}",
             "only reducing orders are sent there; it opens by itself then, or by `3t unlock`",
         )
+    if state.astray_contracts != 0:
+        yield Problem(
+            f"the sources agree on {state.agreed_contracts}, the fills make it {state.by_fills}",
+            "the limits count with both: look at the venue, then `3t unlock` it, or `3t adopt` all",
+        )
 
 
 def _cure_of_hold(reason: str) -> str:

@@ -32,5 +32,6 @@ def command(config: Path | None, secrets: Path | None, symbol: str, reason: tupl
     if before is None:
         click.echo(f"{symbol} was not locked; nothing changed")
         return
-    click.echo(f"{symbol} is open; it was locked: {before.why_locked}")
+    was = f"it was locked: {before.why_locked}" if before.locked else f"it was not locked, but the fills made it {before.by_fills}"
+    click.echo(f"{symbol} is open; {was}")
     click.echo("The next cycle corrects its position toward the target again, as far as the sources agree.")
