@@ -27,15 +27,16 @@ class Controls:
         self._halt.halt(who, reason)
         self._store.set_halt(True, f"{reason} (by {who})")
 
-    def resume(self) -> None:
-        """Clears the halt and a wanted flatten, and begins with a new peak where a loss had stopped the platform.
+    def resume(self, *, new_peak: bool = False) -> bool:
+        """Clears the halt and a wanted flatten, and begins with a new peak where a loss had stopped the platform, or with ``new_peak``.
 
-        The file goes last, so that a failure leaves it halted.
+        True where the old peak was forgotten. The file goes last, so that a failure leaves it halted.
         """
-        self._store.take_back_risk()
+        forgot = self._store.take_back_risk(always=new_peak)
         self._store.set_flatten(None)
         self._store.set_halt(False, "")
         self._halt.resume()
+        return forgot
 
     def flatten(self, who: str, reason: str) -> None:
         """Halts what adds risk, then asks the cycle to close everything that consensus allows."""

@@ -241,8 +241,8 @@ class CycleStore(Protocol):
         At the terminal level the same transaction halts and asks for the flatten, unless one is wanted already."""
         ...
 
-    def take_back_risk(self) -> None:
-        """Forgets peak, day and readings where a level was reached; the next readings begin anew."""
+    def take_back_risk(self, *, always: bool = False) -> bool:
+        """Forgets peak, day and readings where a level was reached, or ``always``; the next readings begin anew. True where it forgot."""
         ...
 
     def save_decision(self, decision: DecisionRecord) -> None: ...

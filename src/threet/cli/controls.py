@@ -53,16 +53,19 @@ def halt(config: Path | None, secrets: Path | None, reason: tuple[str, ...]) -> 
 
 @click.command()
 @settings_options
-def resume(config: Path | None, secrets: Path | None) -> None:
-    """Trade again after a halt or a flatten."""
+@click.option("--new-peak", is_flag=True, help="Forget the peak of the account value, where its transfers can be read no more.")
+def resume(config: Path | None, secrets: Path | None, new_peak: bool) -> None:
+    """Trade again after a halt, a flatten or a loss that stopped the platform."""
     settings, secret_values = read_settings(config, secrets)
     from threet.bootstrap import build_cli_services
 
     services = build_cli_services(settings, secret_values)
     was = _or_fail(lambda: services.halt.is_halted() or services.store.control().halted, "still halted")
-    _or_fail(services.controls.resume, "still halted")
+    forgot = _or_fail(lambda: services.controls.resume(new_peak=new_peak), "still halted")
     seconds = settings.schedule.reconcile_positions_seconds
-    click.echo("resumed" if was else "was not halted; nothing changed")
+    click.echo("resumed" if was else "was not halted" if forgot else "was not halted; nothing changed")
+    if forgot:
+        click.echo("The peak and the losses of before are forgotten: the next readings of the account value make new ones.")
     click.echo(f"The next cycle (within {seconds:g} s) corrects the positions toward the targets again.")
 
 

@@ -12,11 +12,13 @@ from unittest.mock import ANY
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import TypeAdapter
 from tests.support.settings import ROOT, example_secrets, settings_with
 
 from threet.adapters.sql import SqlCycleStore, SqlSnapshotStore, create_schema, make_engine
 from threet.application.facts import AccountSnapshot
 from threet.cli.main import main
+from threet.domain.drawdown import RiskState
 from threet.domain.values import Position, symbol
 from threet.settings import load_settings
 
@@ -68,6 +70,14 @@ def test_each_command_may_be_given_again(folder: Path) -> None:
     for _ in range(2):
         assert run(folder, "resume").exit_code == 0
     assert "was not halted" in run(folder, "resume").output
+
+
+def test_resume_says_that_the_losses_of_before_are_forgotten_also_where_nothing_was_halted(folder: Path) -> None:
+    lost = RiskState("0xA", peak=Decimal(100), soft=True)
+    with sqlite3.connect(folder / "3t.db") as database:
+        database.execute("INSERT INTO platform_state VALUES ('risk', ?)", [TypeAdapter(RiskState).dump_json(lost).decode()])
+    assert "was not halted\nThe peak and the losses of before are forgotten" in run(folder, "resume").output
+    assert "nothing changed" in run(folder, "resume", "--new-peak").output
 
 
 def test_halt_works_with_the_database_away_and_warns(folder: Path) -> None:

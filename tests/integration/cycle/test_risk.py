@@ -8,9 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from tests.integration.cycle.test_cycle import until
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, MASTER, Desk
 
+from threet.adapters.venue.reading import to_ms
 from threet.application.records import inputs_from_json, plan_to_json
 from threet.application.store import IntentFacts, OrderRecord
 from threet.domain.decision import decide
@@ -286,6 +288,40 @@ def test_an_update_of_an_unknown_kind_is_no_answer(desk):
     desk.account._venue.connection.info = strange
     with pytest.raises(VenueSilent, match="somethingNew"):
         desk.account.transfers_since(desk.clock.now())
+
+
+def test_a_transfer_of_an_unknown_kind_stops_growth_until_a_person_begins_with_a_new_peak(desk):
+    """It stays in the list that is asked for, since without a reading the list is asked from the same time for ever."""
+    desk.settings = desk.settings.model_copy(
+        update={"reconciliation": desk.settings.reconciliation.model_copy(update={"fills_overlap_seconds": 0.2})}
+    )
+    desk.vote({BTC: 4})
+    desk.cycle()
+    real, strange = desk.account._venue.connection.info, to_ms(desk.market.exchange_time())
+
+    def with_a_strange_one(request: dict[str, Any], weight: float) -> Any:
+        if request["type"] != "userNonFundingLedgerUpdates" or request["startTime"] > strange:
+            return real(request, weight)
+        return [{"time": strange, "hash": "0x1", "delta": {"type": "somethingNew", "usdc": "5.0"}}]
+
+    desk.account._venue.connection.info = with_a_strange_one
+    desk.vote({BTC: 4, ETH: 8})
+    until(lambda: to_ms(desk.market.exchange_time()) > strange + 1000, desk.cycle)
+    assert "somethingNew" in targets(desk, ETH)["target"]["reason"]
+    desk.controls.resume()
+    desk.cycle()
+    assert desk.held(ETH) == 0
+    assert desk.controls.resume(new_peak=True)
+    until(lambda: desk.held(ETH) > 0, desk.cycle)
+
+
+def test_after_a_liquidation_the_transfers_can_be_read(desk):
+    start = desk.market.exchange_time()
+    desk.vote({BTC: -8})
+    desk.cycle()
+    desk.simulator.set_price("BTC", "900000")
+    until(lambda: desk.held(BTC) == 0, lambda: desk.simulator.mark("BTC"))
+    assert all(transfer.usd >= 0 for transfer in desk.account.transfers_since(start))
 
 
 def test_a_price_that_jumped_holds_without_the_observers_and_trades_with_them(desk):

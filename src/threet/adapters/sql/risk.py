@@ -44,10 +44,12 @@ class RiskRows:
 
         return write(self._engine, work)
 
-    def take_back_risk(self) -> None:
-        def work(connection: Connection) -> None:
+    def take_back_risk(self, *, always: bool = False) -> bool:
+        def work(connection: Connection) -> bool:
             now = read_risk(connection)
-            if now is not None and now.needs_person:
-                put_state(connection, _RISK, None)
+            if now is None or not (always or now.needs_person):
+                return False
+            put_state(connection, _RISK, None)
+            return True
 
-        write(self._engine, work)
+        return write(self._engine, work)

@@ -36,7 +36,7 @@ def _withdrawn(delta: Any, account: str) -> Decimal:
 
 def _between_accounts(delta: Any, account: str) -> Decimal:
     """Out of ``user``, who pays the fee where there is one, to ``destination``."""
-    giver, taker = (text_field(delta, key, _WHAT).lower() for key in ("user", "destination"))
+    giver, taker = _address(delta, "user"), _address(delta, "destination")
     if account == giver:
         return -_usdc(delta) - (decimal_field(delta, "fee", _WHAT) if "fee" in delta else 0)
     if account == taker:
@@ -51,10 +51,32 @@ def _between_sides(delta: Any, account: str) -> Decimal:
     return _usdc(delta) if to_perpetuals else -_usdc(delta)
 
 
+def _sent(delta: Any, account: str) -> Decimal:
+    """Out of a book of ``user`` into one of ``destination``, which may be the same account. The one that we trade has no name."""
+    amount, moved = decimal_field(delta, "amount", _WHAT), Decimal(0)
+    giver, taker = _address(delta, "user"), _address(delta, "destination")
+    source, target = field(delta, "sourceDex", _WHAT), field(delta, "destinationDex", _WHAT)
+    if account not in (giver, taker):
+        raise garbled(_WHAT, f"a transfer of {account}", delta)
+    if (taker, target) == (account, _PERPETUALS):
+        moved += amount
+    if (giver, source) == (account, _PERPETUALS):
+        moved -= amount + (decimal_field(delta, "fee", _WHAT) if delta.get("feeToken") == _MONEY else 0)
+    if moved != 0 and text_field(delta, "token", _WHAT).partition(":")[0] != _MONEY:
+        raise garbled(f"{_WHAT}.token", _MONEY, delta["token"])
+    return moved
+
+
+def _address(delta: Any, key: str) -> str:
+    return text_field(delta, key, _WHAT).lower()
+
+
+_PERPETUALS, _MONEY = "", "USDC"
 _KINDS: Mapping[str, Callable[[Any, str], Decimal]] = {
     "deposit": lambda delta, _: _usdc(delta),
     "withdraw": _withdrawn,
     "internalTransfer": _between_accounts,
+    "send": _sent,
     "subAccountTransfer": _between_accounts,
     "accountClassTransfer": _between_sides,
     "vaultCreate": lambda delta, _: -_usdc(delta),
@@ -63,5 +85,6 @@ _KINDS: Mapping[str, Callable[[Any, str], Decimal]] = {
     "vaultLeaderCommission": lambda delta, _: _usdc(delta),
     "vaultWithdraw": lambda delta, _: decimal_field(delta, "netWithdrawnUsd", _WHAT),
 }
-_ELSEWHERE = frozenset({"liquidation", "spotTransfer", "spotGenesis", "rewardsClaim", "cStakingTransfer"})
-"""A liquidation is a loss and no transfer; the others move what lies outside of the perpetual account."""
+_ELSEWHERE = frozenset({"liquidation", "insuranceFund", "spotTransfer", "spotGenesis", "rewardsClaim", "cStakingTransfer"})
+"""A liquidation is a loss and no transfer, with what the simulator adds where it went below zero; the others move what lies outside of the
+perpetual account."""
