@@ -73,12 +73,12 @@ class EmergencyFlatten:
         self._rounds = 0
         self._last_expiry: datetime | None = None
         self._unknown: dict[str, Symbol] = {}
-        self._dust: dict[Symbol, str] = {}
+        self._dust: dict[Symbol, tuple[Decimal, str]] = {}
 
     @property
     def dust(self) -> Sequence[str]:
         """What is too small for the venue to close, and why."""
-        return [f"{name} {why}" for name, why in sorted(self._dust.items())]
+        return [f"{name} {contracts}: {why}" for name, (contracts, why) in sorted(self._dust.items())]
 
     def round(self) -> Round:
         """Looks, and sends what closes. Raises OSError where the disk takes no intent: then nothing is sent."""
@@ -94,7 +94,7 @@ class EmergencyFlatten:
         self._rounds += 1
         taken = self._look()
         self._look_up(said)
-        held = [position for position in taken.positions if position.symbol not in self._dust]
+        held = self._held(taken)
         if held:
             self._close(held, taken.exchange_time, said)
             return Round(said, False, False, f"still held: {_told(held)}")
@@ -112,6 +112,10 @@ class EmergencyFlatten:
         if self._last_expiry is None:  # what the cycle has sent until now, the venue refuses after this at the latest
             self._last_expiry = taken.exchange_time + self._terms.order_expires
         return taken
+
+    def _held(self, taken: AccountSnapshot) -> list[Position]:
+        """All but dust, which is dust as long as it is no more than that: a late order may open the same symbol behind it."""
+        return [position for position in taken.positions if self._dust.get(position.symbol, (None, ""))[0] != position.contracts]
 
     def _look_up(self, said: list[str]) -> None:
         """An order without an answer is never sent again; what is left of the position gets a new one, which only reduces as well."""
@@ -139,13 +143,18 @@ class EmergencyFlatten:
                 continue
             contracts = round_to_lot(abs(position.contracts), rule.lot)
             if contracts == 0:
-                self._dust[position.symbol] = f"{position.contracts}: less than a lot"
+                self._dust[position.symbol] = (position.contracts, "less than a lot")
                 continue
             side = Side.SELL if position.contracts > 0 else Side.BUY
-            self._send(Correction(position.symbol, side, contracts, reduce_only=True), price.mark, rule, now, said)
+            order = self._order(Correction(position.symbol, side, contracts, reduce_only=True), price.mark, rule, now)
+            self._last_expiry = max(self._last_expiry or order.expires_at, order.expires_at)
+            self._journal.intent(order)
+            said.append(
+                f"{order.symbol}: {order.side} {order.contracts} at {order.limit_price}: {self._answer_to(order, position.contracts)}"
+            )
 
-    def _send(self, correction: Correction, mark: Decimal, rules: MarketRules, now: datetime, said: list[str]) -> None:
-        order = OrderRecord(
+    def _order(self, correction: Correction, mark: Decimal, rules: MarketRules, now: datetime) -> OrderRecord:
+        return OrderRecord(
             client_order_id=client_order_id(self._terms.epoch, self._rounds, correction),
             cycle_id=NO_CYCLE,
             symbol=correction.symbol,
@@ -158,16 +167,13 @@ class EmergencyFlatten:
             created_at=now,
             reason=self._terms.reason,
         )
-        self._last_expiry = max(self._last_expiry or order.expires_at, order.expires_at)
-        self._journal.intent(order)
-        said.append(f"{order.symbol}: {order.side} {order.contracts} at {order.limit_price}: {self._answer_to(order)}")
 
-    def _answer_to(self, order: OrderRecord) -> str:
+    def _answer_to(self, order: OrderRecord, held: Decimal) -> str:
         try:
             answer = self._trading.submit(_request(order))
         except VenueRefused as refusal:
             if _TOO_SMALL in str(refusal):
-                self._dust[order.symbol] = f"{order.contracts * -order.side.sign}: {refusal}"
+                self._dust[order.symbol] = (held, str(refusal))
             self._journal.answer(order.client_order_id, OrderState.REJECTED, None, str(refusal))
             return f"refused: {refusal}"
         except VenueBusy as busy:
@@ -187,7 +193,7 @@ class EmergencyFlatten:
             self._cancel(order, said)
         if resting:
             return Round(said, True, False, f"orders rest that may open a position: {', '.join(map(_named, resting))}")
-        held = [position for position in self._look().positions if position.symbol not in self._dust]
+        held = self._held(self._look())
         return Round(said, not held, not held, f"still held: {_told(held)}" if held else "")
 
     def _cancel(self, order: OpenOrder, said: list[str]) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.integration.cycle.test_cycle import until
+from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, MASTER, Desk
 from tests.support.emergency import run, start, texts, wait_for_intents, write_secrets
 
+from threet.adapters.emergency_files import EmergencyFile
+from threet.application.emergency import EmergencyFlatten, EmergencyTerms
 from threet.application.facts import OrderRequest
 from threet.domain.errors import VenueBusy, VenueSilent
 from threet.domain.rounding import limit_price
@@ -186,6 +191,25 @@ def test_without_the_key_it_names_what_is_missing_and_where_to_run_it_and_has_ha
     assert "exchange.privateKey" in refused.stderr
     assert "celery_worker_reconcile" in refused.stderr
     assert holding.halt.is_halted()
+
+
+def test_dust_that_has_grown_is_no_dust(desk):
+    """What was too small to close is left alone as it is; a late order of the cycle may open the same symbol behind it."""
+    desk.trading.ensure_leverage(BTC, 3)
+    desk.trading.submit(order_at_mark(desk))
+    coarse = {BTC: replace(desk.market.rules([BTC])[BTC], lot=Decimal("0.1"))}
+    journal = EmergencyFile(desk.settings.state_folder, "drill", {})
+    terms = EmergencyTerms("drill", "drill", Decimal(50), timedelta(seconds=2), timedelta(seconds=0.2))
+    market = Changed(desk.market, rules=lambda names: coarse)
+    flatten = EmergencyFlatten(market, desk.account, desk.trading, journal, terms, lambda now: None)
+    flatten.round()
+    assert len(flatten.dust) == 1
+    desk.trading.submit(order_at_mark(desk, client_order_id="0x" + "8" * 32, contracts=Decimal("0.2")))
+    rounds = [flatten.round()]
+    until(lambda: rounds[-1].flat, lambda: rounds.append(flatten.round()))
+    journal.close()
+    assert desk.held(BTC) == Decimal("0.01")
+    assert flatten.dust == ["BTC/USDC:USDC 0.01: less than a lot"]
 
 
 @pytest.mark.faults

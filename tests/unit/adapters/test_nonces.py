@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from threet.adapters.emergency_files import EmergencyFiles
+from threet.adapters.files import emergency_lock
+from threet.adapters.venue import turns
 from threet.adapters.venue.nonces import NonceFile, NonceUnreadable, SignerLocked
 from threet.adapters.venue.turns import TurnTaken
 
@@ -69,6 +73,17 @@ def test_an_emergency_takes_the_turn_from_the_signer_and_both_count_on(tmp_path:
     with signer.turn():
         assert signer.next() == NOW_MS + 2
     signer.close()
+
+
+def test_a_cycle_that_just_looks_whether_an_emergency_runs_keeps_none_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its look is a lock for a moment, on the very file that the emergency locks."""
+    looking = os.open(emergency_lock(tmp_path / "nonce"), os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_EX)
+    monkeypatch.setattr(turns, "pause", lambda: os.close(looking))  # the moment is over where the other one waits
+    with contextlib.closing(NonceFile(tmp_path / "nonce", StandingClock(), emergency_after=5)):
+        assert EmergencyFiles(tmp_path, emergency_lock(tmp_path / "nonce")).waiting() == []
 
 
 def test_a_holder_that_hangs_loses_the_turn_to_an_emergency_which_names_it(tmp_path: Path) -> None:

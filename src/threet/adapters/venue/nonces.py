@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from threet.adapters.files import emergency_lock, write_durably
+from threet.adapters.venue import turns
 from threet.adapters.venue.reading import to_ms
 from threet.adapters.venue.turns import Turns
 from threet.application.ports import Clock
+
+_LOOKS = 5  # each of a cycle is far shorter than the pause between two of ours
 
 
 class SignerLocked(Exception):
@@ -42,7 +45,7 @@ class NonceFile:
         is_emergency = emergency_after is not None
         path.parent.mkdir(parents=True, exist_ok=True)
         self._turns = Turns(path.with_name(path.name + ".turn"), "an emergency" if is_emergency else "the signer")
-        self._descriptor = _lock(emergency_lock(path) if is_emergency else path.with_name(path.name + ".lock"))
+        self._descriptor = _lock_of_an_emergency(path) if is_emergency else _lock(path.with_name(path.name + ".lock"))
         try:
             if emergency_after is not None:
                 self.took_from = self._turns.take(emergency_after)
@@ -73,6 +76,16 @@ class NonceFile:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def _lock_of_an_emergency(nonce_file: Path) -> int:
+    """A cycle that looks whether one runs has it for a moment: that must not keep one from running."""
+    for _ in range(_LOOKS):
+        try:
+            return _lock(emergency_lock(nonce_file))
+        except SignerLocked:
+            turns.pause()
+    return _lock(emergency_lock(nonce_file))
 
 
 def _lock(path: Path) -> int:

@@ -15,6 +15,11 @@ from pathlib import Path
 _POLL_SECONDS = 0.02
 
 
+def pause() -> None:
+    """Between two looks at a lock that another process has."""
+    time.sleep(_POLL_SECONDS)
+
+
 class TurnTaken(Exception):
     """Another process has the turn; the text says which."""
 
@@ -50,7 +55,7 @@ class Turns:
             if descriptor is not None:
                 self._kept = descriptor
                 return None
-            time.sleep(_POLL_SECONDS)
+            pause()
         robbed = self.holder()
         self._kept = self._replace()
         return robbed
