@@ -102,3 +102,35 @@ def test_the_newest_state_wins_whatever_was_shown_before(engine):
     assert (shown[ROWS[0].id]["status"], shown[ROWS[0].id]["exit_reason"]) == ("ended", "loss")
     assert (shown[ROWS[1].id]["live_pnl"], shown[ROWS[1].id]["updated_at"]) == (-2.5, later.beat_at)
     assert shown[ROWS[2].id]["updated_at"] == NOON, "what did not change was not touched"
+
+
+def test_a_run_that_the_table_calls_ended_is_shown_whole_again(engine):
+    """A run that stays ended in the table while its shard counts it makes all votes unknown."""
+    publisher = SqlRunsPublisher(engine)
+    publisher.publish(ROWS[:2], beat({BTC: 2}))
+    assert SqlRunsPublisher(engine).retire_absent(0, 1, [ROWS[1].id], NOON) == 1
+    changed = [replace(row, live_pnl=0.5) for row in ROWS[:2]]
+    publisher.publish([], beat({BTC: 2}), marked(changed))
+    assert rows_of(engine) == as_told(changed, NOON)
+
+
+def test_a_run_that_is_taken_over_while_its_old_shard_looks_for_lost_ones_stays_active(engine):
+    """Both shards begin at the same time. On SQLite one waits for the other; on MariaDB the take-over comes between look and change."""
+    given = replace(ROWS[0], shard=0)
+    SqlRunsPublisher(engine).publish([given], beat({BTC: 1}))
+    SqlRunsPublisher(engine).publish([], beat({}, shard=1, shards=2))
+    takes_over = [replace(given, shard=1)]
+
+    def take_over(_connection, _cursor, statement, _parameters, _context, _executemany):
+        if statement.startswith("UPDATE runs") and takes_over and engine.dialect.name != "sqlite":
+            SqlRunsPublisher(engine).publish([takes_over.pop()], beat({BTC: 1}, shard=1, shards=2))
+
+    event.listen(engine, "before_cursor_execute", take_over)
+    try:
+        retired = SqlRunsPublisher(engine).retire_absent(0, 2, [], NOON)
+    finally:
+        event.remove(engine, "before_cursor_execute", take_over)
+    for row in takes_over:
+        SqlRunsPublisher(engine).publish([row], beat({BTC: 1}, shard=1, shards=2))
+    assert retired == len(takes_over)
+    assert (rows_of(engine)[given.id]["status"], rows_of(engine)[given.id]["shard"]) == ("active", 1)

@@ -26,14 +26,18 @@ Literals = Callable[[Sequence[Any]], str]
 
 
 def update(numbers: RunNumbers, updated_at: datetime, literals: Literals) -> str:
-    """For ids that ``are_plain``. It finds fewer rows than it was given where the table lost some. Raises ValueError as ``upsert``."""
+    """For ids that ``are_plain``. It finds fewer rows than it was given where the table lost some, or calls them ended.
+
+    Raises ValueError as ``upsert``.
+    """
     _check_finite(numbers.ids, numbers.live_pnl)
     columns = zip(numbers.ids, numbers.position_direction, numbers.live_pnl, numbers.closed_trades, numbers.votes, strict=True)
     texts = map(_ONE_UPDATE.__mod__, columns)
     values = ",".join(iter(lambda: ",".join(islice(texts, _ROWS_AT_ONCE)), ""))
     told = f"WITH told (id, {', '.join(_NUMBERS)}) AS (VALUES {values}) SELECT * FROM told"
     changes = ", ".join(f"shown.{name} = told.{name}" for name in _NUMBERS)
-    return f"UPDATE {runs.name} shown JOIN ({told}) told USING (id) SET {changes}, shown.updated_at = {literals([_utc(updated_at)])}"
+    shown = f"UPDATE {runs.name} shown JOIN ({told}) told USING (id)"
+    return f"{shown} SET {changes}, shown.updated_at = {literals([_utc(updated_at)])} WHERE shown.status = '{ACTIVE}'"
 
 
 def are_plain(ids: Iterable[str]) -> bool:

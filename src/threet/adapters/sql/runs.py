@@ -83,7 +83,7 @@ class SqlRunsPublisher:
 
             new = list(changed)
             if marked is not None and not self._updated(marked, updated_at, literals, execute):
-                new += marked.rows()  # the table lost some of them
+                new += marked.rows()  # the table lost some of them, or calls them ended
             # In the order in which the table lies: fewer pages are turned, and two shards never wait for each other in a circle.
             new.sort(key=attrgetter("id"))
             for start in range(0, len(new), _MOST_UPSERTS):
@@ -107,11 +107,14 @@ class SqlRunsPublisher:
         def work(connection: Connection) -> int:
             old_beats = (providence_shards.c.shard >= shards) & (providence_shards.c.shard % shards == shard)
             connection.execute(delete(providence_shards).where(old_beats))
-            active = select(runs.c.id).where(runs.c.shard % shards == shard, runs.c.status == ACTIVE)
-            lost = sorted(set(connection.execute(active).scalars()) - set(known_run_ids))
+            mine = (runs.c.shard % shards == shard) & (runs.c.status == ACTIVE)
+            lost = sorted(set(connection.execute(select(runs.c.id).where(mine)).scalars()) - set(known_run_ids))
+            retired = 0
             ended = {"status": "ended", "exit_reason": _LOST, "votes": False, "position_direction": 0, "updated_at": now}
             for start in range(0, len(lost), _IDS_IN_A_STATEMENT):
-                connection.execute(update(runs).where(runs.c.id.in_(lost[start : start + _IDS_IN_A_STATEMENT])).values(**ended))
-            return len(lost)
+                # Still mine: since the look another shard may have taken over and shown one.
+                some = runs.c.id.in_(lost[start : start + _IDS_IN_A_STATEMENT]) & mine
+                retired += connection.execute(update(runs).where(some).values(**ended)).rowcount
+            return retired
 
         return write(self._engine, work)
