@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from threet.adapters.sql.types import Float64, Json, Money, Serial, UtcDateTime
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """The number of the newest file in migrations/."""
 
 metadata = MetaData()
