@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.architecture.test_compose_file import files_mounted, with_others_secrets, without_bounds, without_health, without_privileges
+from tests.architecture.test_compose_file import (
+    files_mounted,
+    of_strangers,
+    with_others_secrets,
+    without_bounds,
+    without_health,
+    without_privileges,
+)
 from tests.support.settings import ROOT, settings_with
 
 from threet.cli.preflight.cluster import CA_INSIDE
@@ -47,7 +54,7 @@ def test_redis_plain_port_is_not_among_them_and_mariadb_has_its_certificate() ->
     assert {option.split("=")[0] for option in cluster[len(alone) :]} == {"--ssl-cert", "--ssl-key"}
 
 
-@pytest.mark.parametrize("rule", [without_privileges, without_bounds, without_health, with_others_secrets, files_mounted])
+@pytest.mark.parametrize("rule", [without_privileges, without_bounds, of_strangers, without_health, with_others_secrets, files_mounted])
 def test_a_host_that_joins_keeps_the_rules_of_every_service(rule: Any) -> None:
     assert rule(_read("docker-compose.worker.yml")) == []
 

@@ -56,6 +56,15 @@ def without_bounds(compose: Compose) -> list[str]:
     return wrong
 
 
+def of_strangers(compose: Compose) -> list[str]:
+    """Services whose image is built here, and would be taken from a registry where somebody has put one of its name."""
+    return [
+        f"{name}: expected pull_policy never"
+        for name, service in compose["services"].items()
+        if "build" in service and service.get("pull_policy") != "never"
+    ]
+
+
 def without_health(compose: Compose) -> list[str]:
     """Long-running services that nobody can ask, and those that start before preflight was content."""
     wrong = []
@@ -135,7 +144,7 @@ def wrongly_reachable(compose: Compose) -> list[str]:
 
 Rule = Callable[[Compose], list[str]]
 RULES: list[Rule] = [
-    *(without_privileges, without_bounds, without_health, with_vague_health),
+    *(without_privileges, without_bounds, of_strangers, without_health, with_vague_health),
     *(with_others_secrets, files_mounted, wrongly_reachable),
 ]
 
@@ -159,6 +168,7 @@ def _planted(change: Callable[[dict[str, Any]], None]) -> Compose:
         (without_privileges, lambda services: services["providence"]["volumes"].append("/var/run/docker.sock:/s")),
         (without_bounds, lambda services: services["tempo"].pop("mem_limit")),
         (without_bounds, lambda services: services["mariadb"].update(restart="no")),
+        (of_strangers, lambda services: services["flower"].pop("pull_policy")),
         (without_health, lambda services: services["celery_beat"].pop("healthcheck")),
         (without_health, lambda services: services["grafana"].pop("depends_on")),
         (with_vague_health, lambda services: services["celery_worker"]["healthcheck"].update(test=["CMD", "alive", "canary-market"])),
