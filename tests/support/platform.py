@@ -26,7 +26,7 @@ from threet.settings import load_secrets, load_settings
 PROJECT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("3t")
 
-_MARKS = {
+MARKS = {
     "redis": ("redis-server",),
     "simulator": ("threet.simulator",),
     "observer_a": ("threet.observer", "--name a"),
@@ -110,7 +110,7 @@ class Platform:
                 line = " ".join(child.cmdline())
             except psutil.Error:
                 continue
-            if all(mark in line for mark in _MARKS[name]):
+            if all(mark in line for mark in MARKS[name]):
                 return child
         raise LookupError(name)
 

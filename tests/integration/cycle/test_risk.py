@@ -128,6 +128,32 @@ def test_a_cycle_that_was_overtaken_cannot_open_on_a_limit_that_was_free_when_it
     assert "orders in the last hour" in targets(desk, BTC)["not_sent"]
 
 
+@pytest.mark.parametrize(
+    ("rival", "limits", "symbol_terms", "said"),
+    [
+        (BTC, {}, {"max_notional_usd": Decimal(2_200)}, "notional of BTC/USDC:USDC"),
+        (ETH, {"max_gross_exposure_percent": Decimal(22)}, {}, "gross exposure"),
+        (ETH, {"max_net_exposure_percent": Decimal(22)}, {}, "net exposure"),
+    ],
+)
+def test_a_cap_that_another_cycles_order_has_used_meanwhile_refuses_in_the_intents_own_transaction(desk, rival, limits, symbol_terms, said):
+    """When the cycle looked, the 20 % that the votes want were free; 300 USD of an order without a known end later they are not."""
+    with_limits(desk, **limits)
+    with_symbol(desk, **symbol_terms)
+    desk.vote({BTC: 8})
+    real = desk.store.commit_intent
+    contracts = (300 / Decimal(desk.simulator.mark(rival.split("/")[0]))).quantize(Decimal("0.0001"))
+
+    def raced(order: OrderRecord, lease: Any, check: Callable[[Any], None]) -> None:
+        other = replace(order, client_order_id="0x" + "7" * 32, symbol=rival, contracts=contracts)
+        real(other, lease, lambda facts: None)
+        real(order, lease, check)
+
+    desk.cycle(store=Changed(desk.store, commit_intent=raced))
+    assert desk.orders_at_the_venue() == []
+    assert said in targets(desk, BTC)["not_sent"]
+
+
 def test_a_level_that_a_person_took_back_between_decision_and_intent_refuses_the_order(desk):
     desk.vote({BTC: 8})
     real = desk.store.commit_intent

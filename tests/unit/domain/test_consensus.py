@@ -84,6 +84,11 @@ def test_an_account_value_that_differs_too_much_is_unknown():
     assert isinstance(view, Unknown)
 
 
+def test_without_a_local_account_value_there_is_none_whatever_the_observers_say():
+    view = agree_account_value(Unknown("away"), {"a": known(1000), "b": known(1000)}, quorum=1, tolerance_percent=Decimal(1))
+    assert view == Unknown("no local account value: away")
+
+
 @pytest.mark.parametrize("value", ["0", "-1"])
 def test_an_account_without_value_sizes_nothing(value):
     assert isinstance(agree_account_value(known(value), {"a": known(value)}, quorum=1, tolerance_percent=Decimal(1)), Unknown)
