@@ -151,7 +151,7 @@ def build_reconcile_services(settings: Settings, secrets: Secrets, clock: Clock 
     settings.state_folder.mkdir(parents=True, exist_ok=True)
     nonces = settings.state_folder / NONCE
     trading = CcxtTrading(settings, clock, wallet, secrets.require("exchange.privateKey"), nonces, venue)
-    halt = FileHalt(settings.state_folder)
+    halt = FileHalt(settings.state_folder, clock)
     trading_terms = build_trading_terms(settings, wallet)
     sequences = SqlObserverSequences(engine)
     observers = [HttpObserver(node, wallet, sequences, clock, settings) for node in settings.observers.nodes]
@@ -232,7 +232,7 @@ def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None
     clock = clock or SystemClock()
     store = SqlCycleStore(make_engine(settings, secrets))
     wallet = secrets.require("exchange.walletAddress")
-    halt = FileHalt(settings.state_folder)
+    halt = FileHalt(settings.state_folder, clock)
     return CliServices(
         store=store,
         prices=RedisLastValues(make_redis(settings, secrets)),
@@ -252,7 +252,7 @@ def build_rehearsal(settings: Settings, secrets: Secrets, clock: Clock | None = 
     clock = clock or SystemClock()
     engine = make_engine(settings, secrets)
     check_schema(engine)
-    store, halt = SqlCycleStore(engine), FileHalt(settings.state_folder)
+    store, halt = SqlCycleStore(engine), FileHalt(settings.state_folder, clock)
     wallet, venue = secrets.require("exchange.walletAddress"), Venue(settings, clock)
     sequences = ReadOnlySequences(SqlObserverSequences(engine).highest)
     gatherer = Gatherer(

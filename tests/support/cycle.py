@@ -126,7 +126,7 @@ class Desk:
         self.runs = SqlRunsPublisher(engine)
         self.products = SqlProducts(engine)
         self.settings.state_folder.mkdir(parents=True, exist_ok=True)
-        self.halt = FileHalt(self.settings.state_folder)
+        self.halt = FileHalt(self.settings.state_folder, self.clock)
         self.controls = Controls(self.store, self.halt, self.address, self.settings.database.write_retries)
         self.venue = Venue(self.settings, self.clock)
         self.market = CcxtMarketData(self.settings, self.clock, self.venue)

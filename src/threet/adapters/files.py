@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
+
+from threet.adapters.clock import SystemClock
+from threet.application.ports import Clock
 
 NAME = "HALT"
 NONCE = "nonce"
@@ -21,8 +23,9 @@ class FileHalt:
     Only a folder that could be looked into and holds no such file means "not halted".
     """
 
-    def __init__(self, state_folder: Path) -> None:
+    def __init__(self, state_folder: Path, clock: Clock | None = None) -> None:
         self._path = state_folder / NAME
+        self._clock = clock or SystemClock()
 
     def is_halted(self) -> bool:
         """Raises OSError where nobody can tell, such as a missing or unreadable folder."""
@@ -43,7 +46,7 @@ class FileHalt:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         if self.is_halted():
             return
-        at = datetime.now(UTC).isoformat(timespec="seconds")
+        at = self._clock.now().isoformat(timespec="seconds")
         try:
             write_durably(self._path, f"{who} at {at}: {reason}\n")
         except OSError:

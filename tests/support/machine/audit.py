@@ -263,11 +263,18 @@ class _Order:
         if target["kind"] == "Hold":
             return
         aim = Decimal(0) if target["kind"] == "Flatten" else Decimal(target["contracts"])
-        if target["kind"] != "Target":
-            self._require("I3", self._order.reduce_only, f"opened on {target}")
+        if target["kind"] != "Target" or self._locked():
+            self._require("I3", self._order.reduce_only, f"opened on {target}, locked: {self._locked()}")
+        self._require("I3", after * actual >= 0, f"from {actual} through zero to {after}")
         if self._order.reduce_only:
             self._require("I3", after * actual >= 0 and abs(after) < abs(actual), f"a reduction from {actual} leads to {after}")
         self._require("I3", min(actual, aim) <= after <= max(actual, aim), f"from {actual} to {after} is not toward {target}")
+
+    def _locked(self) -> bool:
+        """By what was remembered when the decision was made, or by what it found."""
+        state = self._inputs["states"].get(self._order.symbol, {})
+        by_person = state.get("manual_until") is not None and self._at < datetime.fromisoformat(state["manual_until"])
+        return by_person or self._target["locked"] is not None
 
     # I1: what was not read moves nothing
 

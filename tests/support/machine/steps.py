@@ -8,18 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from sqlalchemy import Engine
+from tests.support.machine.databases import MakeEngine
 from tests.support.machine.harmed import ERRORS, HARMS
 from tests.support.machine.world import POINTS, SYMBOLS, World
 
-MAKE = Callable[[Path], Engine]
-
 symbols = st.sampled_from(SYMBOLS)
-observers = st.sampled_from("abc")
-VENUE_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+ORDER_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("lost_answer", {"match": {"type": "order"}, "count": 1}),
     ("lost_answer", {"match": {"type": "order"}, "rate": 0.5}),
     ("no_answer", {"match": {"type": "order"}, "count": 1, "seconds": 1.0}),
@@ -29,10 +25,12 @@ VENUE_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("slow", {"match": {"type": "order"}, "count": 1, "seconds": 7.0}),
     ("slow", {"match": {"type": "order"}, "count": 1, "seconds": 25.0}),
     ("http_429", {"match": {"type": "order"}, "count": 1}),
-    ("http_429", {"match": {"path": "info"}, "rate": 0.1}),
     ("http_500", {"match": {"type": "order"}, "count": 1}),
-    ("http_500", {"match": {"path": "info"}, "rate": 0.1}),
     ("http_500", {"match": {"type": "updateLeverage"}, "count": 1}),
+)
+READING_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("http_429", {"match": {"path": "info"}, "rate": 0.1}),
+    ("http_500", {"match": {"path": "info"}, "rate": 0.1}),
     ("lost_answer", {"match": {"type": "orderStatus"}, "rate": 0.5}),
     ("slow", {"match": {"path": "info"}, "rate": 0.2, "seconds": 0.7}),
     ("empty_list", {"match": {"type": "userFillsByTime"}, "count": 2}),
@@ -53,20 +51,20 @@ VENUE_FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("skewed_clock", {"match": {"type": "exchangeStatus"}, "count": 1, "seconds": 60.0}),
     ("skewed_clock", {"match": {"type": "clearinghouseState", "source": "observer"}, "count": 3, "seconds": -8.0}),
 )
-"""Every kind of the simulator, where it hurts."""
+"""Every kind of the simulator is in one of the two, where it hurts."""
 
 
 class Machine(RuleBasedStateMachine):
     """``make_engine`` gives an empty database in a folder; ``finished`` gets each world at its end, before it is closed."""
 
-    make_engine: MAKE
-    offend: Callable[[dict[str, Any]], dict[str, Any]] = staticmethod(lambda parts: parts)
+    make_engine: MakeEngine
+    offends: Callable[[dict[str, Any]], dict[str, Any]] = staticmethod(lambda parts: parts)
     finished: Callable[[World], None] = staticmethod(lambda world: None)
 
     def __init__(self) -> None:
         super().__init__()
-        self._folder = tempfile.TemporaryDirectory(prefix="3t-machine-")
-        self.world = World(Path(self._folder.name), type(self).make_engine, offend=type(self).offend)
+        self.folder = tempfile.TemporaryDirectory(prefix="3t-machine-")
+        self.world = World(Path(self.folder.name), type(self).make_engine, offend=type(self).offends)
         for _ in range(2):
             self.world.cycle()
 
@@ -95,18 +93,31 @@ class Machine(RuleBasedStateMachine):
         self.world.move_price(name, 1 + Decimal(percent) / 100)
         self.world.cycle()
 
-    @rule(fault=st.sampled_from(VENUE_FAULTS))
-    def the_venue_fails(self, fault: tuple[str, dict[str, Any]]) -> None:
+    @rule(fault=st.sampled_from(ORDER_FAULTS), after=st.sampled_from([1.5, 4.0, 6.0, 10.0]))
+    def the_venue_fails_at_an_order(self, fault: tuple[str, dict[str, Any]], after: float) -> None:
+        """Something is to be sent meanwhile, and looked up soon."""
         self.world.fault(fault[0], **fault[1])
+        self._turn_round()
+        self.world.cycle()
+        self.world.cycle(after=after)
+
+    @rule(fault=st.sampled_from(READING_FAULTS), turns=st.booleans())
+    def the_venue_fails_at_a_reading(self, fault: tuple[str, dict[str, Any]], turns: bool) -> None:
+        self.world.fault(fault[0], **fault[1])
+        if turns:
+            self._turn_round()
         self.world.cycle()
 
     @rule()
     def the_venue_recovers(self) -> None:
         self.world.clear_faults()
 
-    @rule(name=observers, harm=st.sampled_from(HARMS))
-    def an_observer_does_harm(self, name: str, harm: str) -> None:
-        self.world.harm(name, harm)
+    @rule(names=st.sampled_from(["a", "b", "c", "ab", "bc", "abc"]), harm=st.sampled_from(HARMS), turns=st.booleans())
+    def observers_do_harm(self, names: str, harm: str, turns: bool) -> None:
+        for name in names:
+            self.world.harm(name, harm)
+        if turns:
+            self._turn_round()
         self.world.cycle()
 
     @rule()
@@ -177,16 +188,28 @@ class Machine(RuleBasedStateMachine):
     def a_person_resumes(self) -> None:
         self.world.resume()
 
+    @rule()
+    def a_person_puts_everything_right(self) -> None:
+        self.world.heal()
+        for name in SYMBOLS:
+            self.world.unlock(name)
+            self.world.vote(name, 8)
+        self.world.cycle()
+        self.world.cycle()
+
     @rule(name=symbols)
     def a_person_unlocks(self, name: Any) -> None:
         self.world.unlock(name)
 
+    def _turn_round(self) -> None:
+        """Every vote becomes another, so that orders are wanted."""
+        for name in SYMBOLS:
+            self.world.vote(name, -8 if self.world.votes[name] > 0 else 8)
+
     @invariant()
     def nothing_is_broken(self) -> None:
         if self.world.audit.broken:
-            for line in self.world.log[-40:]:
-                note(line)
-        assert self.world.audit.broken == []
+            raise AssertionError("\n".join([*self.world.audit.broken, *self.world.log[-40:]]))
 
     def teardown(self) -> None:
         try:
@@ -194,7 +217,7 @@ class Machine(RuleBasedStateMachine):
             type(self).finished(self.world)
         finally:
             self.world.close()
-            self._folder.cleanup()
+            self.folder.cleanup()
 
     def _settles(self) -> None:
         """Once nothing is wrong any more every order has an end, and nothing was violated on the way there."""
@@ -204,5 +227,6 @@ class Machine(RuleBasedStateMachine):
         for _ in range(3):
             self.world.cycle()
         left = [order for order in self.world.desk.store.unsettled_orders() if not order.rests]
-        assert left == [], self.world.log[-30:]
+        if left:
+            raise AssertionError("\n".join([f"no end of {left}", *self.world.log[-30:]]))
         self.nothing_is_broken()
