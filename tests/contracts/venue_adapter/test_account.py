@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,8 +11,8 @@ import pytest
 from tests.contracts.venue_adapter.conftest import BTC, ETH, Desk
 
 from threet.adapters.venue import account as account_module
-from threet.application.facts import AccountSnapshot
-from threet.domain.errors import VenueError
+from threet.application.facts import AccountSnapshot, Fill
+from threet.domain.errors import VenueBusy, VenueError
 from threet.domain.values import Side
 
 
@@ -89,6 +90,36 @@ def test_fills_come_whole_over_many_pages(desk: Desk, monkeypatch: pytest.Monkey
     monkeypatch.setattr(account_module, "FILLS_PER_PAGE", 4)
     monkeypatch.setattr(desk.venue.connection, "info", lambda request, weight: ask(request, weight)[:4])
     assert desk.account.fills_since(started) == whole
+
+
+def test_fills_that_cost_more_than_may_be_asked_at_once_come_whole_after_some_looks(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after the restore of an old backup. Each look begins where the one before had to end, or none would ever be done."""
+    started = desk.clock.now() - timedelta(seconds=1)
+    for side in (Side.BUY, Side.SELL) * 6:
+        desk.trading.submit(desk.request(side, usd="50"))
+    whole = desk.account.fills_since(started)
+    ask, granted = desk.venue.connection.info, [0]
+
+    def stingy(request: dict[str, Any], weight: float) -> Any:
+        if request["type"] != "userFillsByTime":
+            return ask(request, weight)
+        if granted[0] == 0:
+            raise VenueBusy("our own limit is used up", 1.0)
+        granted[0] -= 1
+        return ask(request, weight)[:4]
+
+    monkeypatch.setattr(account_module, "FILLS_PER_PAGE", 4)
+    monkeypatch.setattr(desk.venue.connection, "info", stingy)
+    found: list[Fill] = []
+    looks = 0
+    while not found and looks < 100:
+        granted[0], looks = 2, looks + 1
+        with suppress(VenueBusy):
+            found = desk.account.fills_since(started)
+    assert (found, looks > 2) == (whole, True)
+    desk.trading.submit(desk.request(usd="50"))
+    granted[0] = 100
+    assert len(desk.account.fills_since(started)) > len(whole), "the next look is a new one"
 
 
 def test_fills_start_at_the_time_asked_for(desk: Desk) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from dataclasses import field as field_of
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,12 +27,22 @@ UPDATES_PER_PAGE = 500
 """The venue's other lists end at so many entries; one that long may be cut off."""
 
 
+@dataclass(slots=True)
+class _Look:
+    """Fills since ``start_ms``: those found, and the spans (milliseconds) that are still to be asked, the oldest last, the newest open."""
+
+    start_ms: int
+    spans: list[tuple[int, int | None]]
+    found: dict[str, Fill] = field_of(default_factory=dict)
+
+
 class CcxtAccount:
     """Fulfils the port ``AccountData`` for ``wallet_address``, the account that holds the money (an agent's own address looks flat)."""
 
     def __init__(self, settings: Settings, clock: Clock, wallet_address: str, venue: Venue | None = None) -> None:
         self._venue = venue or Venue(settings, clock)
         self._account = wallet_address
+        self._unfinished: _Look | None = None
 
     def snapshot(self) -> AccountSnapshot:
         """The whole account from one answer. A field that is missing makes it no answer: raises VenueSilent."""
@@ -61,20 +74,27 @@ class CcxtAccount:
         return order_status(answer, client_order_id, symbol, self._venue.catalogue.symbol_of)
 
     def fills_since(self, start: datetime) -> list[Fill]:
-        """Every fill with exchange time >= start, oldest first. Raises VenueSilent where the venue no longer keeps them all."""
-        entries: dict[str, Fill] = {}
-        now_ms = to_ms(self._venue.clock.now() + timedelta(seconds=self._venue.settings.exchange.max_clock_skew_seconds))
-        spans = [(to_ms(start), now_ms)]
-        while spans:
-            first_ms, last_ms = spans.pop()
-            page = self._fills(first_ms, None if last_ms == now_ms else last_ms)
+        """Every fill with exchange time >= start, oldest first. Raises VenueSilent where the venue no longer keeps them all.
+
+        A look that had to end in the midst is gone on with by the next one of the same start: where it costs more than may be asked at
+        once, it would never be done else.
+        """
+        look = self._unfinished
+        if look is None or look.start_ms != to_ms(start):
+            self._unfinished = look = _Look(to_ms(start), [(to_ms(start), None)])
+        while look.spans:
+            first_ms, last_ms = look.spans[-1]
+            page = self._fills(first_ms, last_ms)
+            look.spans.pop()
             if len(page) >= FILLS_PER_PAGE:  # cut off, on whichever side: ask for both halves
-                spans += _halves(first_ms, max([last_ms, *(to_ms(fill.exchange_time) for fill in page)]))
+                look.spans += _halves(first_ms, last_ms, self._newest_ms(page))
                 continue
-            entries |= {fill.fill_id: fill for fill in page}
-            if len(entries) >= FILLS_KEPT:
-                raise garbled("userFillsByTime", f"fewer than the {FILLS_KEPT} fills that the venue keeps", len(entries))
-        return sorted(entries.values(), key=lambda fill: (fill.exchange_time, int(fill.fill_id)))
+            look.found |= {fill.fill_id: fill for fill in page}
+            if len(look.found) >= FILLS_KEPT:
+                self._unfinished = None
+                raise garbled("userFillsByTime", f"fewer than the {FILLS_KEPT} fills that the venue keeps", len(look.found))
+        self._unfinished = None
+        return sorted(look.found.values(), key=lambda fill: (fill.exchange_time, int(fill.fill_id)))
 
     def transfers_since(self, start: datetime) -> list[Transfer]:
         """Money that came or went at exchange time >= start, oldest first. Raises VenueSilent where one cannot be understood."""
@@ -85,6 +105,11 @@ class CcxtAccount:
             raise garbled(what, f"fewer than {UPDATES_PER_PAGE} since {start.isoformat()}", len(entries))
         known = [transfer for entry in entries if (transfer := parse_transfer(entry, self._account)) is not None]
         return sorted((transfer for transfer in known if transfer.at >= start), key=lambda each: (each.at, each.transfer_id))
+
+    def _newest_ms(self, page: Sequence[Fill]) -> int:
+        """Where a span that is open ends for now: no fill is newer."""
+        skew = timedelta(seconds=self._venue.settings.exchange.max_clock_skew_seconds)
+        return max([to_ms(self._venue.clock.now() + skew), *(to_ms(fill.exchange_time) for fill in page)])
 
     def _fills(self, first_ms: int, last_ms: int | None) -> list[Fill]:
         request = {"type": "userFillsByTime", "user": self._account, "startTime": first_ms}
@@ -110,8 +135,9 @@ def is_perpetual(entry: Any) -> bool:
     return "/" not in coin and not coin.startswith("@")
 
 
-def _halves(first_ms: int, last_ms: int) -> list[tuple[int, int]]:
-    if last_ms <= first_ms:
+def _halves(first_ms: int, last_ms: int | None, newest_ms: int) -> list[tuple[int, int | None]]:
+    until_ms = newest_ms if last_ms is None else last_ms
+    if until_ms <= first_ms:
         raise garbled("userFillsByTime", f"fewer than {FILLS_PER_PAGE} fills in one millisecond", first_ms)
-    middle = (first_ms + last_ms) // 2
+    middle = (first_ms + until_ms) // 2
     return [(middle + 1, last_ms), (first_ms, middle)]
