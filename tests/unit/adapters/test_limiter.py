@@ -45,9 +45,24 @@ def test_a_request_heavier_than_the_bucket_passes_when_it_is_full_and_leaves_a_d
     clock = ManualClock()
     limiter = Limiter(clock, per_minute=60, reserve_percent=20, burst_seconds=BURST_SECONDS)
     assert limiter.take(40) == 0
-    assert limiter.take(1, urgent=True) > 25
+    assert limiter.take(1) > 25
     clock.seconds += 60
     assert limiter.take(40) == 0
+
+
+def test_no_debt_of_the_others_is_taken_from_the_reserve() -> None:
+    """A long list turns out to weigh more than the bucket holds; an order that closes a position is not to wait for that."""
+    clock = ManualClock()
+    limiter = Limiter(clock, per_minute=60, reserve_percent=20, burst_seconds=BURST_SECONDS)
+    assert limiter.take(12) == 0
+    limiter.charge(100)
+    assert [limiter.take(1, urgent=True) for _ in range(3)] == [0] * 3
+    assert limiter.take(1, urgent=True) == 1.0
+    clock.seconds += 1
+    assert limiter.take(1, urgent=True) == 0
+    clock.seconds += 90
+    assert limiter.take(1) > 0
+    assert [limiter.take(1, urgent=True) for _ in range(3)] == [0] * 3
 
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.integers(1, 40), st.booleans()), max_size=200))
