@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import Engine, func, select
-from tests.integration.sql.facts import ACCOUNT, BTC, ETH, NOON, decision, seconds, snapshot
+from tests.integration.sql.facts import ACCOUNT, BTC, ETH, NOON, decision, order, seconds, snapshot
 
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlProducts, SqlSnapshotStore
 from threet.adapters.sql.tables import balance_history, instruments, position_snapshots, products
+from threet.adapters.sql.types import PROSE_CHARACTERS
 from threet.application.store import IntentRefused, ServiceReport
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, Position, Symbol, Unknown
@@ -208,3 +209,14 @@ def test_snapshot_ids_rise(engine: Engine) -> None:
     latest = snapshots.latest(ACCOUNT)
     assert isinstance(latest, Known)
     assert latest.value.exchange_time == NOON - timedelta(hours=1)
+
+
+def test_words_that_are_too_long_for_their_column_are_cut_and_keep_nothing_from_being_written(store: SqlCycleStore) -> None:
+    """Two hundred symbols that each hold for a long reason once kept the whole cycle from being recorded, and from settling the next."""
+    long = "ü" * 100_000
+    store.save_decision(decision(1, reason=long))
+    assert store.decisions(1)[0].reason == long[:PROSE_CHARACTERS]
+    assert store.save_symbol_states([SymbolState(BTC, lock_reason=long, lock_sources=long, unlocked=long)], read={}) == []
+    assert store.symbol_states()[BTC].lock_sources == long[:PROSE_CHARACTERS]
+    assert store.import_orders([order(reason=long, text=long)]) == 1
+    assert store.orders(1)[0].text == long[:PROSE_CHARACTERS]

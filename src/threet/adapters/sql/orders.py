@@ -22,8 +22,6 @@ from threet.domain.values import OrderState, Side, Symbol
 _OPEN_STATES = [state.value for state in OrderState if not state.is_final]
 _TOUCHED_THE_ACCOUNT = [OrderState.FILLED.value, OrderState.CANCELLED.value, OrderState.NOT_EXECUTED.value]
 _HOUR = timedelta(hours=1)
-_TEXT_CHARACTERS = 4000
-"""Of what a venue said: an error page must not keep an outcome from being recorded."""
 _SHOWN_OF_A_NAME = 10  # enough to see that more than one is meant
 _COLUMNS = [column for column in orders.c if column.name != "id"]
 
@@ -103,7 +101,7 @@ class OrderRows:
             "exchange_order_id": exchange_order_id,
             "filled_contracts": filled_contracts,
             "average_price": average_price,
-            "text": text[:_TEXT_CHARACTERS],
+            "text": text,
             "settled_at": settled_at,
         }
 

@@ -19,7 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from threet.adapters.sql.types import Float64, Json, Money, Serial, UtcDateTime
+from threet.adapters.sql.types import Float64, Json, Money, Prose, Serial, UtcDateTime
 
 SCHEMA_VERSION = 4
 """The number of the newest file in migrations/."""
@@ -159,11 +159,11 @@ orders = _table(
     _required("state", String(16)),
     _required("expires_at", UtcDateTime),
     _required("created_at", UtcDateTime),
-    _required("reason", Text),
+    _required("reason", Prose),
     Column("exchange_order_id", String(64)),
     _required("filled_contracts", Money),
     Column("average_price", Money),
-    _required("text", Text),
+    _required("text", Prose),
     Column("settled_at", UtcDateTime),
     UniqueConstraint("client_order_id", name="orders_client_order_id"),
     Index("orders_state", "state", "settled_at"),
@@ -197,7 +197,7 @@ decisions = _table(
     _key("cycle_id", BigInteger),
     _required("at", UtcDateTime),
     _required("status", String(32)),
-    _required("reason", Text),
+    _required("reason", Prose),
     _required("inputs", Json),
     _required("inputs_hash", String(64)),
     _required("targets", Json),
@@ -222,18 +222,18 @@ symbol_states = _table(
     _key("symbol", String(64)),
     Column("agreed_contracts", Money),
     Column("agreed_at", UtcDateTime),
-    Column("lock_reason", Text),
+    Column("lock_reason", Prose),
     Column("locked_at", UtcDateTime),
     _required("agreeing_rounds", Integer),
     _required("needs_person", Boolean),
     Column("hold_since", UtcDateTime),
     _required("dust", Boolean),
     Column("accepted_price", Money),
-    Column("lock_sources", Text),
-    Column("manual_reason", Text),
+    Column("lock_sources", Prose),
+    Column("manual_reason", Prose),
     Column("manual_by", String(255)),
     Column("manual_until", UtcDateTime),
-    Column("unlocked", Text),
+    Column("unlocked", Prose),
     _required("astray_contracts", Money),
 )
 

@@ -42,6 +42,19 @@ class Money(TypeDecorator[Decimal]):
         return None if value is None else plain(Decimal(value))
 
 
+PROSE_CHARACTERS = 16_000  # of up to four bytes each, in MariaDB's TEXT of 64 KB
+
+
+class Prose(TypeDecorator[str]):
+    """Words for a person, TEXT on both: what is longer is cut, since it must not keep what it explains from being written."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value[:PROSE_CHARACTERS]
+
+
 def plain(value: Decimal) -> Decimal:
     """Rounded to 18 decimals, without trailing zeros nor exponent. Raises ValueError where DECIMAL(38, 18) cannot hold it."""
     if not value.is_finite() or value.adjusted() >= _DIGITS - _DECIMALS:
