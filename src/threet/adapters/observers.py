@@ -169,11 +169,11 @@ def _time(report: Mapping[str, Any], key: str) -> datetime:
     found = report.get(key)
     try:
         at = datetime.fromisoformat(found) if isinstance(found, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise ReportRefused(f"{key}: expected an ISO time with a zone, found {str(found)[:40]!r}")
-    return at.astimezone(UTC)
+        if at is not None and at.tzinfo is not None:
+            return at.astimezone(UTC)
+    except (ValueError, OverflowError):  # the second: in UTC it lies before the first year or after the last
+        pass
+    raise ReportRefused(f"{key}: expected an ISO time with a zone, found {str(found)[:40]!r}")
 
 
 def _decimal(found: object, key: str) -> Decimal:

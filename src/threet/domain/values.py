@@ -14,13 +14,14 @@ T = TypeVar("T")
 Symbol = NewType("Symbol", str)
 """ccxt's unified name of a market, such as ``BTC/USDC:USDC``. Upper and lower case are kept as the venue gives them."""
 
-_SYMBOL_FORM = re.compile(r"^[A-Za-z0-9.\-]+/[A-Za-z0-9.\-]+:[A-Za-z0-9.\-]+$")
+_SYMBOL_FORM = re.compile(r"[A-Za-z0-9.\-]+/[A-Za-z0-9.\-]+:[A-Za-z0-9.\-]+")
+_SYMBOL_LETTERS = 64  # of the database's columns
 
 
 def symbol(text: str) -> Symbol:
     """Checks the form ``BASE/QUOTE:SETTLE`` and returns it as a Symbol. Raises ValueError."""
-    if not _SYMBOL_FORM.match(text):
-        raise ValueError(f"expected a symbol of the form BASE/QUOTE:SETTLE, was {text!r}")
+    if len(text) > _SYMBOL_LETTERS or not _SYMBOL_FORM.fullmatch(text):
+        raise ValueError(f"expected a symbol of the form BASE/QUOTE:SETTLE, was {text[:_SYMBOL_LETTERS]!r}")
     return Symbol(text)
 
 
