@@ -13,14 +13,15 @@ from typing import Any
 from sqlalchemy import Connection, text
 from tests.support.providence import wait_for
 
-from benchmarks.files import StoredShard
-from benchmarks.measure import Figure, named
+from benchmarks.files import StoredShard, bare_append
+from benchmarks.measure import Figure, named, timed
 from benchmarks.population import NEVER_ENDS, WalkingMarket, born, give_history
 from benchmarks.servers import Platform, platform
 from threet.engine.market import CandleRow
 
 RUNS, SYMBOLS = 1_000, 20
 BARS = 300
+GOAL_SECONDS = 0.05
 BETWEEN_SECONDS = 0.05
 POLL_SECONDS = 0.0005
 LATE_SECONDS = 5
@@ -36,11 +37,22 @@ def price_to_publish_p99_ms() -> Figure:
         with made.manager.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             stream.warm_up(made.manager.settings.providence.warmup_bars)
             wait_for(lambda: len(made.manager.rows()) >= RUNS, f"{RUNS} runs shown")
-            seconds = [took for _ in range(BARS) if (took := stream.one_bar(connection)) is not None]
-    p99 = statistics.quantiles(seconds, n=100)[98]
-    median = statistics.median(seconds) * 1e3
-    note = f"{RUNS} runs, {SYMBOLS} symbols close; {len(seconds)} of {BARS} bars changed votes; median {median:.1f} ms"
-    return Figure("price_to_publish_p99_ms", p99 * 1e3, None, "ms", 50.0, note=note)
+            with bare_append(made.root / "bare") as append:
+                bars = [(stream.one_bar(connection), timed(append)) for _ in range(BARS)]
+    seconds = [shown for shown, _ in bars if shown is not None]
+    bare = [appended for _, appended in bars]
+    note = f"{RUNS} runs, {SYMBOLS} symbols close; {len(seconds)} of {BARS} bars changed votes; median {_median_ms(seconds):.1f} ms, "
+    note += f"{sum(took > GOAL_SECONDS for took in seconds)} beyond the goal; it waits for the disk twice: a bare append "
+    note += f"and fdatasync, once after each bar, took {_median_ms(bare):.1f} ms, p99 {_p99(bare) * 1e3:.1f} ms"
+    return Figure("price_to_publish_p99_ms", _p99(seconds) * 1e3, None, "ms", GOAL_SECONDS * 1e3, note=note)
+
+
+def _median_ms(seconds: Sequence[float]) -> float:
+    return statistics.median(seconds) * 1e3
+
+
+def _p99(seconds: Sequence[float]) -> float:
+    return statistics.quantiles(seconds, n=100)[98]
 
 
 class Streams:

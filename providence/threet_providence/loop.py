@@ -13,6 +13,7 @@ from threet.engine.effects import Effects
 from threet.engine.engine import Engine
 from threet.engine.market import CandleRow
 from threet.engine.runs import RunImage
+from threet_providence.calm import Calm
 from threet_providence.files import is_full
 from threet_providence.freshness import CandleAges, gap_told
 from threet_providence.journal import Journal
@@ -38,12 +39,13 @@ class StrategyLoop:
         *,
         wait_for_room: Callable[[], bool] = lambda: True,
         ask_history: Callable[[str], None] = lambda _symbol: None,
+        calm: Calm | None = None,
     ) -> None:
         """``wait_for_room`` waits a moment, True where the process is to end; ``ask_history`` wants a symbol's candles once more."""
         self.inbox: Queue[Message] = Queue(maxsize=inbox_messages)
         self._engine, self._journal, self._ids, self._ages, self._interval = engine, journal, dict(ids), ages, interval
         self._on_votes = on_votes
-        self._wait_for_room, self._ask_history = wait_for_room, ask_history
+        self._wait_for_room, self._ask_history, self._calm = wait_for_room, ask_history, calm or Calm()
         self._disk = Outage(log, "room on the disk")
         self.full: str | None = None  # why nothing can be written down, and so nothing be shown
         self._caught_up = False
@@ -86,8 +88,9 @@ class StrategyLoop:
     def _take_batch(self, batch: FeedBatch) -> None:
         self._caught_up = batch.caught_up
         if batch.entries:
-            self._engine.tick += 1
-            self._commit([self._step(group) for group in grouped(batch.entries, self._interval)])
+            with self._calm.first():
+                self._engine.tick += 1
+                self._commit([self._step(group) for group in grouped(batch.entries, self._interval)])
 
     def _take_products(self, symbols: tuple[str, ...]) -> None:
         if tuple(sorted(symbols)) == self._engine.products:

@@ -12,6 +12,7 @@ from threet.bootstrap import build_providence_services
 from threet.engine.engine import Engine, EngineRules
 from threet.settings import Secrets, Settings
 from threet_providence.adoption import Adopted, Adoption
+from threet_providence.calm import Calm, spread_pauses
 from threet_providence.crew import Crew
 from threet_providence.files import Folders
 from threet_providence.freshness import CandleAges
@@ -66,6 +67,7 @@ class Manager:
         tell(found)
         parts = self._parts(engine, found)
         parts.loop.begin(found.to_save)
+        spread_pauses()
         crew = Crew(self.stop)
         crew.start("strategy-loop", lambda: parts.loop.run(parts.summary.tell_now_and_then))
         crew.start("publisher", parts.publisher.run)
@@ -112,23 +114,31 @@ class Manager:
 
     def _parts(self, engine: Engine, found: Resumption) -> _Parts:
         told, shard = self._settings.providence, self._shard
-        wake = Event()
+        wake, calm = Event(), Calm()
         patience = 2 * self._settings.schedule.update_candles_seconds + self._settings.exchange.request_timeout_seconds
         ages = CandleAges(self._clock.monotonic, interval_ms(told.candle_interval), patience)
         journal = Journal(self._folders, shard, told.shards, self._clock.now)
         wanted: SimpleQueue[str] = SimpleQueue()
+
+        def votes_changed() -> None:
+            calm.expect()
+            wake.set()
+
         loop = StrategyLoop(
             engine,
             journal,
             found.ids,
             ages,
             told.candle_interval,
-            wake.set,
+            votes_changed,
             told.inbox_messages,
             wait_for_room=lambda: self.stop.wait(told.poll_seconds),
             ask_history=wanted.put,
+            calm=calm,
         )
-        writer = SnapshotWriter(self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop, told.poll_seconds)
+        writer = SnapshotWriter(
+            self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop, told.poll_seconds, calm
+        )
         services = self._services
         publisher = Publisher(
             PublisherRules(
@@ -146,6 +156,7 @@ class Manager:
             self.stop,
             services.wishes,
             lambda: loop.full,
+            calm,
         )
         publisher.begin(found.quarantined)
         if not found.is_cold:

@@ -25,6 +25,7 @@ from threet.application.ports import Clock, Products
 from threet.engine.population import is_of_shard
 from threet.engine.runs import RunImage
 from threet_providence import rows, snapshots
+from threet_providence.calm import Calm
 from threet_providence.files import Folders, run_name
 from threet_providence.messages import EndRuns, Message, ProductsRead, View, ViewRequest
 from threet_providence.outages import Outage
@@ -92,13 +93,14 @@ class Publisher:
         stop: Event,
         wishes: Callable[[], Mapping[str, str]] = dict,
         problem: Callable[[], str | None] = lambda: None,
+        calm: Calm | None = None,
     ) -> None:
         self.wake = wake
         self.products_known = Event()
         self._rules, self._table, self._products, self._report, self._check = rules, table, products, report, check
         self._checked = False
         self._folders, self._clock, self._inbox, self._published, self._stop = folders, clock, inbox, published, stop
-        self._wishes, self._problem = wishes, problem
+        self._wishes, self._problem, self._calm = wishes, problem, calm or Calm()
         self._beat: ShardHeartbeat | None = None
         self._outage = Outage(log, "database")
         self._request: ViewRequest | None = None
@@ -109,7 +111,7 @@ class Publisher:
         self._later: deque[str] = deque()
         self._unchecked: deque[Path] = deque()
         self._retired = False
-        self._products_due = 0.0
+        self._products_due = self._results_due = 0.0
 
     def begin(self, quarantined: Sequence[Quarantined]) -> None:
         """What a resumption quarantined (a run whose symbol nobody knows gets no row), and ended runs that were not shown yet."""
@@ -119,17 +121,27 @@ class Publisher:
         self._quarantined = {q.run_id: rows.quarantined_row(q, self._rules.shard, now) for q in quarantined if q.symbol}
 
     def run(self) -> None:
+        votes_changed = False
         while not self._stop.is_set():
-            self.once()
-            self.wake.wait(self._rules.publish_seconds)
+            self.once(votes_changed)
+            self._calm.done()
+            votes_changed = self.wake.wait(self._rules.publish_seconds)
             self.wake.clear()
 
-    def once(self) -> None:
-        """One turn. Raises SchemaError where the database answers and is not the one that this release was written for."""
+    def once(self, votes_changed: bool = False) -> None:
+        """One turn. Where votes changed, what was decided is shown first, in a moment; what only prices moved comes at its interval.
+
+        Raises SchemaError where the database answers and is not the one that this release was written for.
+        """
         try:
             self._check_once()
-            self._read_products()
-            self._publish()
+            if votes_changed:
+                with self._calm.first():
+                    self._publish(results=False)
+            if not votes_changed or self._clock.monotonic() >= self._results_due:
+                self._read_products()
+                self._publish(results=True)
+                self._results_due = self._clock.monotonic() + self._rules.publish_seconds
         except DatabaseError as error:
             self._outage.began(f"{type(error).__name__}: {error}")
 
@@ -179,7 +191,7 @@ class Publisher:
         if isinstance(message, ProductsRead):
             self.products_known.set()
 
-    def _publish(self) -> None:
+    def _publish(self, results: bool) -> None:
         view = self._take_view()
         if view is None:
             self._tell_problem()
@@ -188,7 +200,7 @@ class Publisher:
             self._keep_ended(image)
         self._take_later()
         now = self._clock.now()
-        new, changed = self._shown.changed(view)
+        new, changed = self._shown.changed(view, results)
         marked = rows.active_numbers(view, changed, self._rules.shard) if len(changed) else None
         beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
         if not self._retired:
@@ -197,7 +209,7 @@ class Publisher:
         self._table.publish(whole, beat, marked)
         self._beat = beat
         self._outage.ended()
-        self._shown.take(view)
+        self._shown.take(view, new, changed)
         for run_id in self._ended:
             self._published.put(run_id)
         self._ended, self._quarantined = {}, {}

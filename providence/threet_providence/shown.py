@@ -9,7 +9,9 @@ from threet.engine.types import Slots
 from threet_providence.messages import View
 
 _Facts = NDArray[np.uint64]
-"""One line a run: its id in two words, then the bits of what of its row changes while it is active."""
+"""One line a run: its id in two words, then the bits of what of its row changes while it is active: the result first."""
+_ID = slice(0, 2)
+_DECIDED = 3  # from here on what changes by a decision, and not by each price
 
 
 class Shown:
@@ -18,17 +20,22 @@ class Shown:
     def __init__(self) -> None:
         self._facts: _Facts = np.zeros((0, 6), dtype=np.uint64)
 
-    def changed(self, view: View) -> tuple[Slots, Slots]:
-        """The places in ``view`` of the runs that were never shown, and of those whose row is not shown as they are."""
+    def changed(self, view: View, results: bool) -> tuple[Slots, Slots]:
+        """The places in ``view`` of the runs that were never shown, and of those whose row is not shown as they are.
+
+        Without ``results`` a run of which only the result differs is not among them.
+        """
         self._make_room(view.slots)
         differs = _facts(view) != self._facts[view.slots]
-        new = differs[:, :2].any(axis=1)
-        return np.flatnonzero(new), np.flatnonzero(differs[:, 2:].any(axis=1) & ~new)
+        new = differs[:, _ID].any(axis=1)
+        return np.flatnonzero(new), np.flatnonzero(differs[:, _ID.stop if results else _DECIDED :].any(axis=1) & ~new)
 
-    def take(self, view: View) -> None:
-        """The view is committed."""
+    def take(self, view: View, *places: Slots) -> None:
+        """These places of the view are committed."""
         self._make_room(view.slots)
-        self._facts[view.slots] = _facts(view)
+        facts = _facts(view)
+        for at in places:
+            self._facts[view.slots[at]] = facts[at]
 
     def _make_room(self, slots: Slots) -> None:
         needed = int(slots.max(initial=-1)) + 1

@@ -7,6 +7,7 @@ from concurrent.futures import TimeoutError as AnswerLate
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
 
+from threet_providence.calm import Calm, Deadline, collect
 from threet_providence.files import Folders, archive_name, compressed, is_full, run_name, sync_folder, write_whole
 from threet_providence.journal import base_tick, segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
@@ -33,18 +34,31 @@ class SnapshotWriter:
         interval_seconds: float,
         stop: Event,
         poll_seconds: float,
+        calm: Calm | None = None,
     ) -> None:
         self.published: SimpleQueue[str] = SimpleQueue()
         self._folders, self._shard, self._shards = folders, shard, shards
         self._inbox, self._interval, self._stop = inbox, interval_seconds, stop
-        self._poll = poll_seconds
+        self._poll, self._calm = poll_seconds, calm or Calm()
         self._to_archive: set[str] = set()
         self._tails = Tails(folders)
         self._disk = Outage(log, "room on the disk")
 
     def run(self) -> None:
         while not self._stop.wait(self._interval):
-            self.write_round()
+            if self._is_calm():
+                collect()
+                self.write_round()
+
+    def _is_calm(self) -> bool:
+        """Behind a tick, for the strategy loop makes the images; where none comes there is next to nothing to write. False at the end."""
+        patience = Deadline(self._interval)
+        while not self._calm.wait_for_next_pause(min(self._poll, patience.left())):
+            if self._stop.is_set():
+                return False
+            if not patience.left():
+                break
+        return True
 
     def write_round(self) -> None:
         """One round; the strategy loop makes the images between two ticks and goes on at once."""
@@ -75,12 +89,15 @@ class SnapshotWriter:
         return True
 
     def write(self, work: Round) -> None:
+        patience = Deadline(self._interval)
         for image in work.images:
+            self._calm.wait_for_pause(patience.left())
             if not self._tails.append(image):
                 content = to_bytes(image)
                 write_whole(self._folders.run(image.spec.id), content)
                 self._tails.begin(image, len(content))
         for image in work.ended:
+            self._calm.wait_for_pause(patience.left())
             write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
         sync_folder(self._folders.ending)
         for image in work.ended:

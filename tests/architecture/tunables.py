@@ -46,6 +46,7 @@ ALLOWED: dict[tuple[str, str], str] = {
     ("src/threet/application/update_candles.py", "_UNITS_MS"): _UNIT,
     ("src/threet/cli/status/reading.py", "_MOST_BYTES"): _FORMAT,
     ("src/threet/adapters/sql/orders.py", "hours"): "the hour of limits.max_orders_per_hour",
+    ("providence/threet_providence/calm.py", "_SWITCH_SECONDS"): "Python's own; no result depends on it",
     ("providence/threet_providence/tails.py", "LONG_BYTES"): "from when on appending pays; what a file holds does not depend on it",
     (
         "src/threet/adapters/sql/runs.py",

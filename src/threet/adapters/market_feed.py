@@ -103,6 +103,7 @@ class MarketFeed:
         try:
             if not self._redis.xread(self._ids, count=1, block=self._block_ms):
                 return FeedBatch((), caught_up=True)
+            time.sleep(_HELD_BACK_SECONDS)  # what has just come may be handed out then: asked before, it would be asked for twice
             pipe = self._redis.pipeline(transaction=True)
             pipe.time()
             pipe.xread(self._ids, count=self._most_entries)

@@ -26,6 +26,29 @@ def test_a_window_is_warm_when_it_is_full():
     assert market.newest_close_ms(BTC) == 6 * MINUTE_MS
 
 
+@given(st.data())
+def test_candles_of_many_symbols_at_once_are_those_of_one_after_the_other(data):
+    """With gaps, repetitions and whole histories among them, until the windows were moved several times."""
+    names = ("A", "B", "C")
+    walks = {name: walk(name, 40, seed=1) for name in names}
+    together, alone, at = Market(MINUTE_MS, 5), Market(MINUTE_MS, 5), dict.fromkeys(names, 0)
+    for _ in range(data.draw(st.integers(1, 30))):
+        closed = {}
+        for name in data.draw(st.sets(st.sampled_from(names))):
+            back, count = data.draw(st.sampled_from([(0, 1), (0, 1), (0, 1), (0, 6), (3, 3), (-1, 1), (0, 0)]))
+            start = max(0, at[name] - back)
+            closed[name] = walks[name][start : start + count]
+            at[name] = start + len(closed[name])
+        assert together.append_all(closed) == [name for name, rows in closed.items() if alone.append(name, rows)]
+        for name in closed:
+            assert together.saved(name).candles.tobytes() == alone.saved(name).candles.tobytes()
+            assert together.newest_close_ms(name) == alone.newest_close_ms(name)
+        warm = [together.index[name] for name in closed if together.is_warm(name)]
+        windows = [together.saved(together.names[row]).candles[:, 4] for row in warm]
+        assert not warm or np.array_equal(together.bars(warm).close, np.array(windows))
+        assert (together.missing, together.gaps) == (alone.missing, alone.gaps)
+
+
 def test_candles_that_are_there_are_passed_over():
     market, candles = Market(MINUTE_MS, 5), walk(BTC, 6, seed=1)
     assert market.append(BTC, candles) == 6

@@ -1,6 +1,7 @@
 """VOMS: what it must hold, and that its columns are the plain form to the bit."""
 
 import math
+import uuid
 from fractions import Fraction
 
 import numpy as np
@@ -167,6 +168,32 @@ def test_a_trade_that_is_none_is_refused_and_changes_nothing(price, size):
     with pytest.raises(ValueError, match="expected a price above 0"):
         voms.add_trade(price, size)
     assert (voms.size, voms.fees) == (0.0, 0.0)
+
+
+def test_entries_booked_for_many_runs_at_once_stand_in_each_history_in_their_order():
+    columns = RunColumns(1, 1)
+    slots = np.array([columns.add(spec(str(uuid.UUID(int=number, version=4))), 0, 0, []) for number in range(3)])
+    booked = [(slots[[2, 0]], [1, 1]), (slots[[0]], [2]), (slots, [3, 3, 3])]
+    for chosen, times in booked:
+        columns.trade(chosen, np.array(times), np.full(len(chosen), 10.0) + chosen, np.full(len(chosen), 0.5))
+    columns.fund(slots[:1], np.array([4]), np.array([0.25]))
+    histories = [[(e.kind, e.time_ms, e.price, e.size) for e in columns.logs[slot].rows()] for slot in slots.tolist()]
+    assert histories == [
+        [(0, 1, 10.0, 0.5), (0, 2, 10.0, 0.5), (0, 3, 10.0, 0.5), (1, 4, 0.25, 1.5)],
+        [(0, 3, 11.0, 0.5)],
+        [(0, 1, 12.0, 0.5), (0, 3, 12.0, 0.5)],
+    ]
+
+
+def test_a_slot_that_is_used_again_begins_without_a_history():
+    columns = RunColumns(1, 1)
+    first = spec(str(uuid.UUID(int=1, version=4)))
+    slot = columns.add(first, 0, 0, [])
+    columns.trade(np.array([slot]), np.array([1]), np.array([10.0]), np.array([1.0]))
+    history = columns._logs[slot]
+    columns.remove(slot)
+    assert columns.add(spec(str(uuid.UUID(int=2, version=4))), 0, 0, []) == slot
+    assert (len(columns.logs[slot]), len(history)) == (0, 1)
 
 
 def test_a_log_gives_the_first_entries_while_it_grows():

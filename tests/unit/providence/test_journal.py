@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from threet_providence.journal import JournalError, frame, read_segment
-from threet_providence.steps import BaseRecord, TickRecord
+from threet_providence.steps import BaseRecord, Step, TickRecord
+
+NOTHING = BaseRecord(
+    tick=7, seed=1, interval_ms=60_000, market_ms=0, ids={}, products=(), next_number={}, born_ms={}, ancestors=(), runs=(), markets={}
+)
 
 
 def framed(magic: bytes, payload: bytes) -> bytes:
@@ -56,11 +60,23 @@ def test_a_segment_without_a_readable_base_says_why(tmp_path: Path, data: bytes,
     assert damage in (segment.damage or "")
 
 
+def test_a_tick_comes_back_as_it_was(tmp_path: Path) -> None:
+    bar = (60_000.0, 1.0, 0.1 + 0.2, 5e-324, 1e300, 0.0)
+    odd = 'a\n"b\u00e9\0'
+    prices = Step(kind="prices", ids=(("prices", "1-0"),), market_ms=5, marks={odd: 0.1 + 0.2, "B/USDC:USDC": 1e-300})
+    candles = Step(kind="candles", ids=(("candles", "2-0"), ("candles", "2-1")), candles={"B/USDC:USDC": (bar, bar), odd: (), "C": (bar,)})
+    record = TickRecord(8, (prices, candles, Step(kind="products", products=(odd,)), prices))
+    segment = read_segment(written(tmp_path, frame(NOTHING) + frame(record)))
+    assert segment.damage is None
+    assert [step.kind for step in segment.ticks[0].steps] == ["prices", "candles", "products", "prices"]
+    for ours, was in zip(segment.ticks[0].steps, record.steps, strict=True):
+        assert (ours.ids, ours.market_ms, ours.products) == (was.ids, was.market_ms, was.products)
+        assert list(ours.marks.items()) == list(was.marks.items())
+        assert list(ours.candles.items()) == list(was.candles.items())
+
+
 def test_the_ticks_behind_a_damaged_base_are_read(tmp_path: Path) -> None:
-    nothing = BaseRecord(
-        tick=7, seed=1, interval_ms=60_000, market_ms=0, ids={}, products=(), next_number={}, born_ms={}, ancestors=(), runs=(), markets={}
-    )
-    base = frame(nothing)
+    base = frame(NOTHING)
     ticks = [TickRecord(tick, ()) for tick in (8, 9)]
     whole = base + b"".join(map(frame, ticks))
     assert read_segment(written(tmp_path, whole)).ticks == tuple(ticks)

@@ -55,8 +55,10 @@ class Still:
     def now(self):
         return NOW
 
+    seconds = 0.0
+
     def monotonic(self):
-        return 0.0
+        return self.seconds
 
 
 class Inbox(Queue):
@@ -140,6 +142,31 @@ def test_the_first_publication_has_every_run_and_later_ones_what_changed(shard, 
     assert len(table.beats) == 2, "the heartbeat goes on"
     assert table.beats[0].by_symbol[A].active_runs == 4
     assert table.beats[0].by_symbol[A].candle_time is not None
+
+
+def test_what_was_decided_is_shown_at_once_and_what_only_prices_moved_at_its_interval(shard, publisher, table, entries):
+    for entry in entries[:-1]:
+        shard.feed([entry])
+    publisher.once()
+    clock = publisher._clock
+    clock.seconds = publisher._rules.publish_seconds / 2
+    votes = {run_id: row.votes for run_id, row in table.rows.items()}
+    marks = {symbol: float(shard.engine.market.marks[shard.engine.market.index[symbol]]) * 1.0001 for symbol in (A, B)}
+    shard.feed(entries_of([Prices(shard.engine.market_ms, marks)]))
+    runs = shard.engine.runs
+    turned = next(iter(runs.slot_of))
+    runs.votes[runs.slot_of[turned]] ^= True
+    publisher.once(votes_changed=True)
+    assert table.published[-1] == [turned], "one statement, and no result of another run"
+    assert table.rows[turned].votes != votes[turned]
+    clock.seconds *= 2
+    publisher.once(votes_changed=True)
+    assert table.published[-2] == []
+    moved = {run_id for run_id, slot in runs.slot_of.items() if runs.size[slot] != 0}
+    assert turned not in table.published[-1]
+    assert set(table.published[-1]) == moved - {turned}
+    for run_id, slot in runs.slot_of.items():
+        assert table.rows[run_id].live_pnl == runs.live_pnl[slot]
 
 
 def test_rows_the_database_has_and_the_shard_does_not_know_are_retired_once_before_anything_is_shown(shard, publisher, table, entries):
