@@ -74,8 +74,10 @@ test-compose: venv ## the platform in containers, of a project of its own: start
 	@scripts/system_packages.sh --if-missing --containers
 	$(PYTEST) -m compose tests/compose
 
-proof: venv ## the kill loop at length: 200 kills, the report goes to docs/proofs/ (by hand, not in CI)
+proof: venv ## at length, by hand: 200 kills, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
 	THREET_KILLS=200 THREET_PROOF_REPORT=docs/proofs/kill-loop.md $(PYTEST) -s -m faults tests/integration/providence/test_kill_loop.py
+	$(BIN)/python -m tests.mutation --report docs/proofs/mutation.md
+	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/e2e/test_soak.py
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .

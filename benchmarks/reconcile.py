@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, case, func, select
 from tests.support.cycle import MASTER, Desk, fund
 from tests.support.observer import ObserverProcess, node_entries, write_secrets
-from tests.support.settings import write_config
+from tests.support.settings import raw_config, write_config
 from tests.support.simulator import SimulatorProcess
 
 from benchmarks.files import folder
@@ -32,6 +32,8 @@ from threet.domain.votes import Vote
 SYMBOLS, RUNS, ORDERS = 200, 10_000, 50
 IDLE_CYCLES = 15
 NO_LIMIT = {"limits": {"max_orders_per_hour": 1_000_000}}
+AS_IN_CONFIG = ("lease_seconds", "order_expires_seconds")
+"""A test's cycle is hastier: on a busy machine its lease would end before the fiftieth order."""
 
 
 def desired_state_vs_per_symbol() -> Figure:
@@ -183,7 +185,9 @@ def desk(symbols: int) -> Iterator[Desk]:
         list_products(engine, [f"S{number:03d}/USDC:USDC" for number in range(symbols)])
         with ExitStack() as stack:
             urls = {name: stack.enter_context(observer(root, name, simulator)).url for name in "abc"}
-            changes: dict[str, dict[str, Any]] = {**NO_LIMIT, "observers": {"nodes": node_entries(urls)}}
+            told = raw_config()["reconciliation"]
+            rules = {"reconciliation": {key: told[key] for key in AS_IN_CONFIG}}
+            changes: dict[str, dict[str, Any]] = {**NO_LIMIT, **rules, "observers": {"nodes": node_entries(urls)}}
             made = Desk(root, simulator, lambda _: engine, changes)
             sequences = SqlObserverSequences(engine)
             nodes = made.settings.observers.nodes

@@ -1,6 +1,7 @@
 """The whole platform for minutes on accelerated candles, recorded ones where they lie beside the project, with faults all the time.
 
-Three minutes here; ``make proof`` says how many in THREET_SOAK_SECONDS, and where its report goes in THREET_PROOF_REPORT.
+Three minutes here; ``make proof`` says how many in THREET_SOAK_SECONDS, and where its report goes in THREET_PROOF_REPORT. CANDLES
+names another folder of recorded candles.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from tests.support.slopes import growing
 from tests.support.soak import FAULTS, Soak
 
 SECONDS = float(os.environ.get("THREET_SOAK_SECONDS", "180"))
-RECORDED = PROJECT.parent / "shared" / "data" / "candles"
+RECORDED = Path(os.environ.get("CANDLES", PROJECT.parent / "shared" / "data" / "candles"))
 SAMPLE_SECONDS = max(3.0, SECONDS / 300)
 SMALL = {
     "redis": {"prices_stream_entries": 200, "candles_stream_entries": 400, "balance_stream_entries": 50},
     "retention": {"log_files_mb": 1},
-    "telemetry": {"otlp_queue_spans": 64},
+    "workers": {"flower_entries": 300},
 }
 """Bounds that are reached within the time: what is kept for days cannot be."""
 

@@ -92,15 +92,11 @@ class Soak:
         self.levels[f"{part} threads"].append((now, sum(each.num_threads() for each in family)))
 
     def slopes(self) -> dict[str, Slope]:
-        """Memory may grow by a tenth or 8 MB within the second half, what is counted by a tenth or 12, rows an hour by half of them."""
-        levels = {
-            name: slope_of_level(series, Allowance(10, 8 if name.endswith("MB") else 12))
-            for name, series in self.levels.items()
-            if len(series) > 9
-        }
+        """In the second half memory may grow by a twentieth or 3 MB, what is counted by a twentieth or 3, what comes in an hour by half."""
         block = max(15.0, self.seconds / 12)
+        levels = {name: slope_of_level(series, Allowance(5, 3)) for name, series in self.levels.items() if len(series) > 9}
         flows = {
-            f"{name}, an hour": slope_of_flow(series, Allowance(50, _least_flow(name, block)), block) for name, series in self.flows.items()
+            f"{name}, an hour": slope_of_flow(series, Allowance(50, _chance(name, block)), block) for name, series in self.flows.items()
         }
         return {**levels, **flows}
 
@@ -127,9 +123,9 @@ class Soak:
         return "\n".join([*lines, ""])
 
 
-def _least_flow(name: str, block_seconds: float) -> float:
-    """A handful in one block more or less is chance, however short the block."""
-    return (20 if name != "MB on disk" else 2) * 3600 / block_seconds
+def _chance(name: str, block_seconds: float) -> float:
+    """A few in one block more or less say nothing, however short the block."""
+    return (2 if name == "MB on disk" else 10) * 3600 / block_seconds
 
 
 def _size(path: Path) -> int:
