@@ -77,7 +77,7 @@ test-compose: venv ## the platform in containers, of a project of its own: start
 proof: venv ## at length, by hand: 200 kills, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
 	THREET_KILLS=200 THREET_PROOF_REPORT=docs/proofs/kill-loop.md $(PYTEST) -s -m faults tests/integration/providence/test_kill_loop.py
 	$(BIN)/python -m tests.mutation --report docs/proofs/mutation.md
-	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/e2e/test_soak.py
+	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/soak/test_soak.py
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """The whole platform for minutes on accelerated candles, recorded ones where they lie beside the project, with faults all the time.
 
 Three minutes here; ``make proof`` says how many in THREET_SOAK_SECONDS, and where its report goes in THREET_PROOF_REPORT. CANDLES
-names another folder of recorded candles.
+names another folder of recorded candles. It wants the machine not for itself, unlike tests/e2e: what it measures does not depend on speed.
 """
 
 from __future__ import annotations
