@@ -1,6 +1,6 @@
 """Whether the venue's patience lasts: what each process asks in quiet times against its share, in the venue's request weights.
 
-Tests count what the processes really ask against the numbers here.
+Tests count what a cycle, a round of prices and a reading really ask against the numbers here.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from tests.support.cycle import BTC, Desk
 
 from threet.adapters.sql.tables import instruments, products
 from threet.bootstrap import build_cycle
-from threet.settings.budget import CYCLE_WEIGHT, RULES_WEIGHT
+from threet.settings.budget import CYCLE_WEIGHT, PRICES_WEIGHT, RULES_WEIGHT
 from threet.simulator.limits import weight_of_info
 
 
@@ -47,6 +47,24 @@ class Counter:
         weighed = sum(weight_of_info(kind) for kind in self._asked)
         assert self._charged == weighed, self._asked
         return weighed, self._asked
+
+
+def test_a_round_of_prices_weighs_what_settings_count_with_and_a_balance_or_a_clock_as_little_as_there(desk: Desk) -> None:
+    desk.market.rules([BTC])
+    connection, asked = desk.venue.connection, []
+    read = connection._read
+
+    def reading(request: dict[str, Any], weight: float) -> Any:
+        asked.append(weight_of_info(request["type"]))
+        return read(request, weight)
+
+    connection._read = reading  # type: ignore[method-assign]
+    desk.market.prices([BTC])
+    assert sum(asked) == PRICES_WEIGHT
+    asked.clear()
+    desk.account.snapshot()
+    desk.market.market_time()
+    assert asked == [2, 2]
 
 
 class Still:
