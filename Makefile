@@ -74,8 +74,9 @@ test-compose: venv ## the platform in containers, of a project of its own: start
 	@scripts/system_packages.sh --if-missing --containers
 	$(PYTEST) -m compose tests/compose
 
-proof: venv ## at length, by hand: 200 kills, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
+proof: venv ## at length, by hand: kills, the state machine, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
 	THREET_KILLS=200 THREET_PROOF_REPORT=docs/proofs/kill-loop.md $(PYTEST) -s -m faults tests/integration/providence/test_kill_loop.py
+	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile proof tests/integration/machine
 	$(BIN)/python -m tests.mutation --report docs/proofs/mutation.md
 	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/soak/test_soak.py
 

@@ -19,6 +19,7 @@ USUAL_DEPTH = sys.getrecursionlimit()
 # A busy machine is no failure, so that no milliseconds are counted.
 settings.register_profile("3t", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", settings.get_profile("3t"), max_examples=1000)  # make test-faults
+settings.register_profile("proof", settings.get_profile("3t"), max_examples=20_000)  # make proof
 settings.load_profile("3t")
 
 

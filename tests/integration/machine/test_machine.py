@@ -20,7 +20,7 @@ SEED, WORLDS, SEEDED_STEPS = 7, 3, 20
 
 
 @pytest.mark.hypothesis
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200)  # a backstop: make proof plays 800 and 400 of them
 def test_the_invariants_hold_after_every_step_on_sqlite() -> None:
     worlds = run(on_sqlite, settings(max_examples=max(4, examples(0.04)), stateful_step_count=STEPS))
     seen = sum((Counter(world.audit.counts) for world in worlds), Counter())
@@ -28,7 +28,7 @@ def test_the_invariants_hold_after_every_step_on_sqlite() -> None:
 
 
 @pytest.mark.hypothesis
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200)  # a backstop: make proof plays 800 and 400 of them
 def test_the_invariants_hold_after_every_step_on_mariadb(mariadb: MariaDb) -> None:
     run(on_mariadb(mariadb), settings(max_examples=max(2, examples(0.02)), stateful_step_count=STEPS))
 
