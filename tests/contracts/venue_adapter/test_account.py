@@ -122,6 +122,18 @@ def test_fills_that_cost_more_than_may_be_asked_at_once_come_whole_after_some_lo
     assert len(desk.account.fills_since(started)) > len(whole), "the next look is a new one"
 
 
+def test_a_fill_of_the_future_is_no_answer(desk: Desk) -> None:
+    """Later ones are asked for from the newest that is known: one of next year would hide all of this year."""
+    desk.trading.submit(desk.request())
+    start = desk.clock.now() - timedelta(minutes=1)
+    fault = desk.simulator.fault("skewed_clock", match={"type": "userFillsByTime", "user": desk.master.address}, seconds=60)
+    with pytest.raises(VenueError, match="a time that has been"):
+        desk.account.fills_since(start)
+    assert desk.simulator.hits(fault) == 1
+    desk.simulator.clear_faults()
+    assert desk.account.fills_since(start)
+
+
 def test_fills_start_at_the_time_asked_for(desk: Desk) -> None:
     desk.trading.submit(desk.request())
     first = desk.account.fills_since(desk.clock.now() - timedelta(minutes=1))[-1]

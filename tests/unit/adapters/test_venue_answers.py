@@ -13,7 +13,7 @@ from ccxt.base.errors import BadRequest, ExchangeError, NetworkError, RateLimitE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threet.adapters.venue.answers import cancel_answer, order_status, parse_fill, submit_answer
+from threet.adapters.venue.answers import cancel_answer, order_status, parse_fill, parse_open_order, submit_answer
 from threet.adapters.venue.errors import REFUSED_TEXTS, acting_error, text_error
 from threet.adapters.venue.reading import decimal_field, from_ms, int_field, time_field, to_ms
 from threet.application.facts import OrderRequest
@@ -144,8 +144,16 @@ def test_a_liquidation_is_ours_only_where_it_names_us() -> None:
     assert parse_fill({**entry, "liquidation": {"liquidatedUser": "0xaB"}}, "0xAb", named).is_liquidation
     assert not parse_fill({**entry, "liquidation": {"liquidatedUser": "0xcd"}}, "0xAb", named).is_liquidation
     assert parse_fill(entry, "0xAb", named).side is Side.SELL
+    for wrong in ({"side": "X"}, {"sz": "-1"}, {"sz": "0"}, {"px": "0"}, {"px": "-2"}, {"sz": "NaN"}):
+        with pytest.raises(VenueSilent):
+            parse_fill({**entry, **wrong}, "0xAb", named)
+
+
+def test_an_open_order_has_no_size_below_zero() -> None:
+    entry = {"oid": 7, "coin": "BTC", "side": "A", "sz": "0.0", "reduceOnly": True}
+    assert parse_open_order(entry, named).remaining_contracts == 0
     with pytest.raises(VenueSilent):
-        parse_fill({**entry, "side": "X"}, "0xAb", named)
+        parse_open_order({**entry, "sz": "-1"}, named)
 
 
 @pytest.mark.parametrize("value", [None, "", "abc", "NaN", "Infinity", 1.5, True, [], {}])

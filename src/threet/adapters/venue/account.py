@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field as field_of
 from datetime import datetime, timedelta
@@ -87,7 +86,7 @@ class CcxtAccount:
             page = self._fills(first_ms, last_ms)
             look.spans.pop()
             if len(page) >= FILLS_PER_PAGE:  # cut off, on whichever side: ask for both halves
-                look.spans += _halves(first_ms, last_ms, self._newest_ms(page))
+                look.spans += _halves(first_ms, last_ms, to_ms(self._latest()))
                 continue
             look.found |= {fill.fill_id: fill for fill in page}
             if len(look.found) >= FILLS_KEPT:
@@ -106,10 +105,9 @@ class CcxtAccount:
         known = [transfer for entry in entries if (transfer := parse_transfer(entry, self._account)) is not None]
         return sorted((transfer for transfer in known if transfer.at >= start), key=lambda each: (each.at, each.transfer_id))
 
-    def _newest_ms(self, page: Sequence[Fill]) -> int:
-        """Where a span that is open ends for now: no fill is newer."""
-        skew = timedelta(seconds=self._venue.settings.exchange.max_clock_skew_seconds)
-        return max([to_ms(self._venue.clock.now() + skew), *(to_ms(fill.exchange_time) for fill in page)])
+    def _latest(self) -> datetime:
+        """No fill can be newer now."""
+        return self._venue.clock.now() + timedelta(seconds=self._venue.settings.exchange.max_clock_skew_seconds)
 
     def _fills(self, first_ms: int, last_ms: int | None) -> list[Fill]:
         request = {"type": "userFillsByTime", "user": self._account, "startTime": first_ms}
@@ -119,6 +117,10 @@ class CcxtAccount:
         fills = [parse_fill(entry, self._account, self._venue.catalogue.symbol_of) for entry in answer if is_perpetual(entry)]
         if len(answer) >= FILLS_PER_PAGE > len(fills):
             raise garbled("userFillsByTime", "pages of perpetuals", f"{len(answer) - len(fills)} others among {len(answer)}")
+        latest = self._latest()
+        for fill in fills:  # one of next year, once saved, would hide all that comes until then
+            if fill.exchange_time > latest:
+                raise garbled("userFillsByTime.time", f"a time that has been, now at most {latest.isoformat()}", fill.exchange_time)
         return [fill for fill in fills if to_ms(fill.exchange_time) >= first_ms]
 
     def _position(self, entry: Any) -> Position:

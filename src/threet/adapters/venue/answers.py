@@ -95,7 +95,7 @@ def parse_open_order(entry: Any, symbol_of: SymbolOf) -> OpenOrder:
         client_order_id=None if cloid is None else str(cloid),
         symbol=symbol_of(text_field(entry, "coin", what)),
         side=_side(entry, what),
-        remaining_contracts=decimal_field(entry, "sz", what),
+        remaining_contracts=_size(entry, what),
         reduce_only=field(entry, "reduceOnly", what) is True,
     )
 
@@ -103,6 +103,9 @@ def parse_open_order(entry: Any, symbol_of: SymbolOf) -> OpenOrder:
 def parse_fill(entry: Any, account: str, symbol_of: SymbolOf) -> Fill:
     """``side`` B is a buy. A fill with ``liquidation`` is a liquidation of ours only where it names our account."""
     what = "userFillsByTime"
+    contracts, price = _size(entry, what), decimal_field(entry, "px", what)
+    if contracts == 0 or price <= 0:
+        raise garbled(what, "a size and a price above 0", entry)
     cloid = entry.get("cloid")
     liquidated = (entry.get("liquidation") or {}).get("liquidatedUser")
     return Fill(
@@ -111,13 +114,21 @@ def parse_fill(entry: Any, account: str, symbol_of: SymbolOf) -> Fill:
         client_order_id=None if cloid is None else str(cloid),
         symbol=symbol_of(text_field(entry, "coin", what)),
         side=_side(entry, what),
-        contracts=decimal_field(entry, "sz", what),
-        price=decimal_field(entry, "px", what),
+        contracts=contracts,
+        price=price,
         fee=decimal_field(entry, "fee", what),
         closed_pnl=decimal_field(entry, "closedPnl", what),
         exchange_time=time_field(entry, "time", what),
         is_liquidation=str(liquidated).lower() == account.lower(),
     )
+
+
+def _size(entry: Any, what: str) -> Decimal:
+    """Never below 0, which would turn its side around; a stop of a whole position has none of its own."""
+    size = decimal_field(entry, "sz", what)
+    if size < 0:
+        raise garbled(f"{what}.sz", "0 or more", size)
+    return size
 
 
 def _side(entry: Any, what: str) -> Side:
