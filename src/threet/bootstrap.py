@@ -244,6 +244,13 @@ def build_cli_services(settings: Settings, secrets: Secrets, clock: Clock | None
     )
 
 
+def build_account(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> AccountData:
+    """The venue's word about the account, for a person's command. Holds no signing key."""
+    from threet.adapters.venue import CcxtAccount
+
+    return CcxtAccount(settings, clock or SystemClock(), secrets.require("exchange.walletAddress"))
+
+
 def build_rehearsal(settings: Settings, secrets: Secrets, clock: Clock | None = None) -> Callable[[], Rehearsed]:
     """What a cycle of now would decide. Holds no signing key, and writes nothing."""
     from threet.adapters.venue import CcxtAccount, CcxtMarketData

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from threet.application.facts import Fill
+from threet.application.facts import Fill, OpenOrder
 from threet.application.store import AlreadySettled, CycleStore, OrderRecord
+from threet.domain.errors import VenueError
 from threet.domain.values import Known, OrderState
 
 
@@ -26,11 +27,23 @@ class Word:
 
 
 class Resolver:
-    """``expiry_margin`` and ``fills_overlap`` as in settlement: what settlement may still do by itself is left to it."""
+    """``expiry_margin`` and ``fills_overlap`` as in settlement: what settlement may still do by itself is left to it.
 
-    def __init__(self, store: CycleStore, account: str, *, expiry_margin: timedelta, fills_overlap: timedelta) -> None:
+    ``open_orders`` asks the venue: of a stop alone, which outlives its request.
+    """
+
+    def __init__(
+        self,
+        store: CycleStore,
+        account: str,
+        open_orders: Callable[[], Sequence[OpenOrder]],
+        *,
+        expiry_margin: timedelta,
+        fills_overlap: timedelta,
+    ) -> None:
         self._store = store
         self._account = account
+        self._open_orders = open_orders
         self._expiry_margin = expiry_margin
         self._fills_overlap = fills_overlap
 
@@ -38,6 +51,7 @@ class Resolver:
         """Ends the order and records who said so and why. ``client_order_id`` may be its beginning. Raises NotResolved."""
         order = self._one(client_order_id)
         self._ensure_expired(order)
+        self._ensure_gone(order)
         fills = [item.fill for item in self._store.fills_after(order.created_at - self._fills_overlap) if _is_of(item.fill, order)]
         state = _state(order, fills, word.executed_contracts)
         filled = sum((fill.contracts for fill in fills), Decimal(0))
@@ -74,6 +88,17 @@ class Resolver:
             return
         shown = seen.value.exchange_time.isoformat() if isinstance(seen, Known) else f"unknown ({seen.reason})"
         raise NotResolved(f"it may still be executed until {after.isoformat()} by the venue's clock, which was last {shown}: wait")
+
+    def _ensure_gone(self, order: OrderRecord) -> None:
+        """A stop that rests on, called over, would close a position of later days."""
+        if not order.is_stop:
+            return
+        try:
+            listed = [other.client_order_id for other in self._open_orders()]
+        except VenueError as error:
+            raise NotResolved(f"it is a stop, and whether it rests at the venue could not be read: {error}") from None
+        if order.client_order_id in listed:
+            raise NotResolved("it is a stop and rests at the venue: it has no end yet. Cancel it there first, or leave it")
 
 
 def _state(order: OrderRecord, fills: Sequence[Fill], executed: Decimal) -> OrderState:

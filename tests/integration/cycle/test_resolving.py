@@ -8,6 +8,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from tests.integration.cycle.test_cycle import until
+from tests.integration.cycle.test_risk import with_symbol
 from tests.support.cycle import BTC, MASTER, Desk
 
 from threet.application.resolving import NotResolved, Resolver, Word
@@ -19,7 +21,9 @@ NONE, ALL = Word(Decimal(0), "ann@desk", "the venue's support says so"), Word(De
 
 
 def resolver(desk: Desk) -> Resolver:
-    return Resolver(desk.store, MASTER.address, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60))
+    return Resolver(
+        desk.store, MASTER.address, desk.account.open_orders, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60)
+    )
 
 
 def accepted_and_denied(desk: Desk, expired: bool = True) -> OrderRecord:
@@ -103,3 +107,21 @@ def test_the_fills_cannot_be_talked_away(desk):
     desk.snapshots.save(desk.account.snapshot())
     with pytest.raises(NotResolved, match="the venue's fills say that"):
         resolver(desk).resolve(DENIED, NONE)
+
+
+def test_a_stop_that_rests_is_not_for_a_person_to_end(desk):
+    """Its request has expired long ago, which says nothing of a stop: called over, it would rest on and close a later position."""
+    with_symbol(desk, stop_loss_percent=Decimal(5))
+    desk.vote({BTC: 8})
+    until(lambda: bool(desk.store.unsettled_orders()) and desk.store.unsettled_orders()[0].rests, desk.cycle)
+    [stop] = desk.store.unsettled_orders()
+    until(lambda: desk.market.exchange_time() > stop.expires_at + timedelta(seconds=0.3), lambda: time.sleep(0.05))
+    desk.cycle()
+    with pytest.raises(NotResolved, match="rests at the venue"):
+        resolver(desk).resolve(stop.client_order_id, NONE)
+    desk.simulator.fault("http_500", match={"type": "frontendOpenOrders"})
+    with pytest.raises(NotResolved, match="whether it rests at the venue could not be read"):
+        resolver(desk).resolve(stop.client_order_id, NONE)
+    desk.simulator.clear_faults()
+    desk.trading.cancel(stop.client_order_id, BTC)
+    assert resolver(desk).resolve(stop.client_order_id, NONE) is OrderState.NOT_EXECUTED

@@ -31,7 +31,7 @@ def resolve(config: Path | None, secrets: Path | None, order_id: str, reason: tu
     """
     from threet.adapters.sql.errors import DatabaseError
     from threet.application.resolving import NotResolved, Resolver, Word
-    from threet.bootstrap import build_cli_services
+    from threet.bootstrap import build_account, build_cli_services
 
     executed = _executed(how, contracts)
     settings, secret_values = read_settings(config, secrets)
@@ -39,6 +39,7 @@ def resolve(config: Path | None, secrets: Path | None, order_id: str, reason: tu
     resolver = Resolver(
         services.store,
         services.account,
+        lambda: build_account(settings, secret_values).open_orders(),
         expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
         fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
     )
