@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.cycle import BTC, ETH, Desk
+from tests.support.clocks import AheadClock
+from tests.support.cycle import AGENT, BTC, ETH, MASTER, Desk
 
+from threet.adapters.files import write_durably
+from threet.adapters.venue import CcxtTrading, nonces
+from threet.application.store import OrderRecord
 from threet.domain.values import Symbol, symbol
 
 SOL, DOGE = symbol("SOL/USDC:USDC"), symbol("DOGE/USDC:USDC")
@@ -75,3 +81,28 @@ def test_nothing_that_adds_risk_arrives_a_second_after_the_halt_file(desk, troub
     desk.halt.resume()
     desk.vote({BTC: 8 if desk.held(BTC) <= 0 else -8})
     wait(lambda: desk.cycle() and len(desk.orders_at_the_venue()) > count)  # the drill itself can fail: without the file it trades on
+
+
+def test_a_signature_that_took_long_is_not_sent_behind_a_halt_that_came_meanwhile(desk, monkeypatch):
+    """The last look at the file comes before the nonce is written, and a disk may take its time with that."""
+    desk.trading.close()
+    clock = AheadClock()
+    trading = CcxtTrading(desk.settings, clock, MASTER.address, AGENT.private_key, desk.settings.state_folder / "nonce", desk.venue)
+
+    def slowly(path: Path, text: str) -> None:
+        write_durably(path, text)
+        clock.take(1.1)
+        if intents(desk):
+            desk.halt.halt("drill", "now")
+
+    desk.vote({BTC: 8})
+    with monkeypatch.context() as patched, contextlib.closing(trading):
+        patched.setattr(nonces, "write_durably", slowly)
+        [sent] = desk.cycle(trading=trading).sent
+    assert "signing took" in sent.text
+    assert desk.orders_at_the_venue() == []
+    assert desk.halt.is_halted()
+
+
+def intents(desk: Desk) -> list[OrderRecord]:
+    return desk.store.unsettled_orders()

@@ -10,7 +10,7 @@ from typing import Any
 
 from threet.adapters.venue.answers import cancel_answer, submit_answer
 from threet.adapters.venue.catalogue import Listing
-from threet.adapters.venue.client import make_client
+from threet.adapters.venue.client import CONNECT_SECONDS, make_client
 from threet.adapters.venue.errors import RAISED, RETRY_SECONDS
 from threet.adapters.venue.nonces import NonceFile
 from threet.adapters.venue.reading import to_ms
@@ -60,12 +60,16 @@ class CcxtTrading:
         """Sends an IOC limit, or a stop that rests, that the venue itself refuses after ``expires_at``.
 
         Raises VenueRefused or VenueBusy where nothing happened (also where the price or size is off the venue's grid: nothing
-        is rounded here), VenueSilent where nobody knows.
+        is rounded here), VenueSilent where nobody knows. What adds risk is VenueBusy where a second has gone since the call: the caller
+        looked whether it is halted before, and may see it otherwise now.
         """
+        called = self._clock.monotonic()
         with self._turn():
             if request.expires_at <= self._clock.now():
                 raise VenueRefused(f"not sent: order {request.client_order_id} expired at {request.expires_at.isoformat()}")
             signed = self._signed_order(request)
+            if not request.reduce_only and (spent := self._clock.monotonic() - called) > CONNECT_SECONDS:
+                raise VenueBusy(f"not sent: signing took {spent:.1f} s, in which a halt may have come", 0.0)
             response = self._send(signed, f"order {request.client_order_id}", urgent=request.reduce_only)
             return submit_answer(response, request)
 
