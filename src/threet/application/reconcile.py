@@ -117,7 +117,7 @@ class ReconcileCycle:
         if isinstance(venue_clock, Unknown):
             return self._record_blind(lease, now, venue_clock.reason)
         settlement = self._settler.settle(venue_clock.now(), now)
-        inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now))
+        inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now), lease)
         decision = decide(inputs)
         return replace(self._act(lease, started, control, venue_clock, settlement, inputs, decision), seen=_seen(inputs, decision))
 
@@ -196,15 +196,19 @@ class ReconcileCycle:
                 return f"{service.name} speaks contract version {service.contract_version}, here {self._me.contract_version}"
         return None
 
-    def _adopted_if_flat(self, inputs: CycleInputs) -> CycleInputs:
-        """An account that all agree is flat needs nobody's word to be adopted."""
+    def _adopted_if_flat(self, inputs: CycleInputs, lease: Lease) -> CycleInputs:
+        """An account that all agree is flat needs nobody's word to be adopted; what they agreed on must be of now."""
         if inputs.adopted:
             return inputs
         agreements = find_agreements(inputs)
         positions = [item.agreed for item in agreements.by_symbol.values()]
         if not positions or not all(isinstance(agreed, Known) and agreed.value == 0 for agreed in positions):
             return inputs
-        self._store.adopt(inputs.account)
+        try:
+            self._store.adopt(inputs.account, lease)
+        except IntentRefused as refusal:
+            log.warning("account %s was not adopted: %s", inputs.account, refusal)
+            return inputs
         log.info("account %s adopted: all sources agree that it is flat", inputs.account)
         return replace(inputs, adopted=True)
 

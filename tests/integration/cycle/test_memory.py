@@ -15,6 +15,7 @@ from tests.integration.cycle.test_cycle import Killed, TradingThat, by_hand, unt
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, Desk
 
+from threet.adapters.sql.tables import leases
 from threet.application.facts import Fill, OrderAnswer, OrderRequest
 from threet.application.settlement import Settlement, Settler
 from threet.domain.errors import VenueRefused, VenueSilent
@@ -216,3 +217,22 @@ def test_a_leverage_above_the_venues_own_limit_does_not_keep_a_symbol_from_tradi
     desk.vote({BTC: 8})
     desk.cycle(store=Changed(desk.store, products=lambda: products))
     assert desk.held(BTC) > 0
+
+
+def test_a_cycle_whose_time_has_passed_adopts_no_account_that_was_flat_when_it_looked(desk):
+    """Stopped for minutes on a first start: meanwhile a person opened a position by hand, which is for a person to adopt."""
+    desk.vote({BTC: 4})
+
+    def overtaken() -> Any:
+        with desk.store._engine.begin() as connection:
+            connection.execute(leases.update().values(token=leases.c.token + 1))
+        return desk.prices.last_prices()
+
+    result = desk.cycle(prices=Changed(desk.prices, last_prices=overtaken))
+    assert (result.status, desk.orders_at_the_venue()) == ("blocked", [])
+    assert desk.store.control().adopted_account is None
+    by_hand(desk, BTC, Decimal("0.01"))
+    for _ in range(5):
+        desk.cycle()
+    assert desk.held(BTC) == Decimal("0.01")
+    assert "`3t adopt`" in desk.store.decisions(1)[0].targets[BTC]["result"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, delete, select
 
+from threet.adapters.sql.leases import ensure_current
 from threet.adapters.sql.statements import upsert
 from threet.adapters.sql.tables import platform_state
 from threet.adapters.sql.transactions import read, write
-from threet.application.store import Control
+from threet.application.store import Control, Lease
 
 EPOCH = "epoch"
 HALT = "halt"
@@ -60,8 +61,13 @@ class StateRows:
     def set_flatten(self, reason: str | None) -> None:
         self._put(FLATTEN, reason)
 
-    def adopt(self, account: str) -> None:
-        self._put(ADOPTED, account)
+    def adopt(self, account: str, lease: Lease | None = None) -> None:
+        def work(connection: Connection) -> None:
+            if lease is not None:
+                ensure_current(connection, lease)
+            put_state(connection, ADOPTED, account)
+
+        write(self._engine, work)
 
     def _put(self, name: str, value: str | None) -> None:
         write(self._engine, lambda connection: put_state(connection, name, value))
