@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +30,7 @@ class ReplayedRun:
     tick: int
     risen: bool = False
     votes: bool = False
-    state: dict[str, float] = field(default_factory=dict)
+    state: Mapping[str, float] = field(default_factory=dict)  # replaced, never written to
     status: str = ACTIVE
     exit_reason: str | None = None
     ended_ms: int | None = None
@@ -49,7 +50,7 @@ class ReplayedRun:
             tick=image.tick,
             risen=image.risen,
             votes=image.votes,
-            state=dict(image.state),
+            state=image.state,
             status=image.status,
             exit_reason=image.exit_reason,
             ended_ms=image.ended_ms,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 import gc
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from threet.engine.engine import Engine
@@ -16,8 +19,10 @@ from threet.engine.voms import Voms
 from threet_providence import snapshots, tails
 from threet_providence.files import Folders, archive_name, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
+from threet_providence.loading import Loaded, load_all, read_image
 from threet_providence.quarantine import Quarantined, cut_file, keep_segment, move_beside, put_aside
 from threet_providence.replay import Replay, ReplayedRun
+from threet_providence.snapshots import SnapshotError
 from threet_providence.tails import tail_of
 
 
@@ -43,20 +48,24 @@ class Resume:
         self._found = Resumption()
         self._settled: set[str] = set()
         self._lost_journal: str | None = None  # the name of one that nothing leads on from
-        self._known: dict[str, tuple[str, str]] = {}  # id → (symbol, strategy), from the journal's bases
+        self._finished: set[str] = set()  # that have, or had, a final file
+        self._segments: list[Segment] = []
 
     def run(self) -> Resumption:
-        """Raises JournalError where the journal cannot be gone on with."""
-        self._refuse_other_layouts()
-        self._sweep_temporaries()
-        segments = self._segments()
-        self._known = {run.run_id: (run.symbol, run.strategy) for s in segments if s.base for run in s.base.runs}
-        strategies = {s.name: s for s in self._engine.strategies}
-        replay = Replay(self._engine.market, strategies, self._snapshots(), self._settled, self._engine.ancestors)
-        for number, segment in enumerate(segments):
-            self._take(segment, replay, first=number == 0)
-        self._check_ends(segments, replay)
-        self._hand_over(replay)
+        """Raises JournalError where the journal or a file cannot be gone on with; nothing was changed then."""
+        with _no_collections():
+            self._refuse_other_layouts()
+            segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]
+            read = self._read()
+            self._sweep_temporaries()
+            self._segments = segments
+            led = self._leading(segments)
+            strategies = {s.name: s for s in self._engine.strategies}
+            replay = Replay(self._engine.market, strategies, self._snapshots(read), self._settled, self._engine.ancestors)
+            for number, segment in enumerate(led):
+                self._take(segment, replay, first=number == 0)
+            self._check_ends(led, replay)
+            self._hand_over(replay)
         return self._found
 
     def _refuse_other_layouts(self) -> None:
@@ -71,13 +80,13 @@ class Resume:
         """What a kill left half written; other shards may be writing theirs."""
         folders = (self._folders.root, self._folders.ending, self._folders.ended)
         for path in (path for folder in folders for path in folder.glob(".run_*.tmp")):
-            if self._is_mine(path.name.removeprefix(".run_").split(".")[0], path):
+            if self._is_mine(_id_of(path.name[1:]), path.name):
                 path.unlink()
 
-    def _segments(self) -> list[Segment]:
+    def _leading(self, segments: Sequence[Segment]) -> list[Segment]:
         """Those that lead somewhere: one whose base is lost leads on from the one before it, and is put aside where there is none."""
         led: list[Segment] = []
-        for segment in [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]:
+        for segment in segments:
             if segment.base is not None:
                 if segment.damage is not None:
                     self._found.notes.append(f"{segment.path.name}: {segment.damage}; {self._cut(segment)}")
@@ -94,45 +103,55 @@ class Resume:
     def _cut(self, segment: Segment) -> str:
         return f"cut {cut(segment, self._folders.quarantine)} bytes after the last good record, kept in {self._folders.quarantine.name}/"
 
-    def _snapshots(self) -> dict[str, ReplayedRun]:
-        with _no_collections():
-            return self._read_snapshots()
+    def _read(self) -> dict[str, Loaded | SnapshotError | OSError]:
+        """Every run's file, by id. Files of a newer release are refused before anything is changed."""
+        paths, ends = self._mine(self._folders.root), self._mine(self._folders.ending)
+        self._finished = {*ends, *map(_id_of, fnmatch.filter(os.listdir(self._folders.ended), "run_*"))}
+        read = dict(zip(paths, load_all(list(paths.values())), strict=True))
+        for path, found in (*zip(paths.values(), read.values(), strict=True), *((path, read_image(path)) for path in ends.values())):
+            if isinstance(found, snapshots.NewerFormat):
+                raise JournalError(f"{path}: {found}. Nothing was changed")
+        return read
 
-    def _read_snapshots(self) -> dict[str, ReplayedRun]:
+    def _mine(self, folder: Path) -> dict[str, str]:
+        """The run files of this shard, by id."""
+        names = sorted(name for name in os.listdir(folder) if name.startswith("run_") and name.endswith(".json"))
+        by_id = {name.removeprefix("run_").removesuffix(".json"): name for name in names}
+        return {run_id: f"{folder}/{name}" for run_id, name in by_id.items() if self._is_mine(run_id, name)}
+
+    def _snapshots(self, read: Mapping[str, Loaded | SnapshotError | OSError]) -> dict[str, ReplayedRun]:
         runs = {}
-        for path in sorted(self._folders.root.glob("run_*.json")):
-            run_id = path.name.removeprefix("run_").removesuffix(".json")
-            if not self._is_mine(run_id, path):
-                continue
+        tails_there = set(map(_id_of, fnmatch.filter(os.listdir(self._folders.root), "run_*.tail")))
+        for run_id, found in read.items():
             if self._is_finished(run_id) and self._is_sound_end(run_id):
-                self._drop_superseded(run_id, path)
+                self._drop_superseded(run_id, found)
                 continue
             try:
-                image, voms = snapshots.load(path)
+                image, voms = _loaded(found)
                 if image.spec.id != run_id:
-                    raise snapshots.SnapshotError(f"expected run {run_id}, found {image.spec.id}")
-                runs[run_id] = ReplayedRun.resumed(self._followed(path, image, voms), voms)
-            except snapshots.NewerFormat as error:
-                raise JournalError(f"{path}: {error}. Nothing was changed") from error
-            except (snapshots.SnapshotError, OSError) as error:
-                self._quarantine(run_id, str(error), path)
-        self._clear_lone_tails()
+                    raise SnapshotError(f"expected run {run_id}, found {image.spec.id}")
+                if run_id in tails_there:
+                    image = self._followed(self._folders.run(run_id), image, voms)
+                runs[run_id] = ReplayedRun.resumed(image, voms)
+            except (SnapshotError, OSError) as error:
+                self._quarantine(run_id, str(error), self._folders.run(run_id))
+        self._clear_lone_tails(tails_there)
         return runs
 
-    def _drop_superseded(self, run_id: str, path: Path) -> None:
+    def _drop_superseded(self, run_id: str, found: Loaded | SnapshotError | OSError) -> None:
         """Its final file is in ending/ or ended/, whole: a kill came between the two. What is damaged is put aside all the same."""
-        try:
-            snapshots.load(path)
+        path = self._folders.run(run_id)
+        if isinstance(found, Exception):
+            put_aside(self._folders.quarantine, Quarantined(run_id, "", "", f"{found}; its final file is whole"), path, self._now())
+            self._found.notes.append(f"{path.name}: {found}; put aside, its final file is whole")
+        else:
             path.unlink()
-        except (snapshots.SnapshotError, OSError) as error:
-            put_aside(self._folders.quarantine, Quarantined(run_id, "", "", f"{error}; its final file is whole"), path, self._now())
-            self._found.notes.append(f"{path.name}: {error}; put aside, its final file is whole")
 
-    def _clear_lone_tails(self) -> None:
+    def _clear_lone_tails(self, run_ids: Iterable[str]) -> None:
         """Tails whose file is gone: by a kill in the middle of a run's end, or else by what nobody knows."""
-        for tail in sorted(self._folders.root.glob("run_*.tail")):
-            run_id = tail.stem.removeprefix("run_")
-            if self._folders.run(run_id).exists() or not self._is_mine(run_id, tail):
+        for run_id in sorted(run_ids):
+            tail = tail_of(self._folders.run(run_id))
+            if self._folders.run(run_id).exists() or not tail.exists() or not self._is_mine(run_id, tail.name):
                 continue
             if self._is_finished(run_id):
                 tail.unlink()
@@ -155,21 +174,21 @@ class Resume:
         for path in self._final_files(run_id):
             try:
                 sound = snapshots.load(path)[0].spec.id == run_id or sound
-            except (snapshots.SnapshotError, OSError) as error:
+            except (SnapshotError, OSError) as error:
                 symbol, strategy = self._known.get(run_id) or snapshots.named_in(path)
                 put_aside(self._folders.quarantine, Quarantined(run_id, symbol, strategy, str(error)), path, self._now())
                 self._found.notes.append(f"{path.name}: {error}; put aside, its end is written again")
         return sound
 
-    def _is_mine(self, run_id: str, path: Path) -> bool:
+    def _is_mine(self, run_id: str, name: str) -> bool:
         try:
             return shard_of(run_id, self._shards) == self._shard
         except ValueError:
-            self._found.notes.append(f"{path.name}: expected run_<UUID>.json; left alone")
+            self._found.notes.append(f"{name}: expected run_<UUID>.json; left alone")
             return False
 
     def _is_finished(self, run_id: str) -> bool:
-        return bool(self._final_files(run_id))
+        return run_id in self._finished and bool(self._final_files(run_id))
 
     def _final_files(self, run_id: str) -> list[Path]:
         """In ``ended/`` also as releases before the archives left it."""
@@ -186,14 +205,14 @@ class Resume:
         for record in segment.ticks:
             for step in record.steps:
                 self._settled.update(spec.id for spec in step.changes.started if self._is_finished(spec.id))
-                self._known |= {spec.id: (spec.symbol, spec.strategy) for spec in step.changes.started}
             replay.take_tick(record)
         self._found.ticks_replayed += len(segment.ticks)
 
     def _quarantine_stale(self, replay: Replay, segment: Segment, reason: str) -> None:
         """What runs did between their snapshot and the segment is in no other: only those that did nothing may go on."""
-        changed = {run.run_id: run.changed_tick for run in segment.base.runs} if segment.base else {}
-        stale = [run_id for run_id, run in replay.runs.items() if run.tick < changed.get(run_id, segment.tick)]
+        suspects = [run_id for run_id, run in replay.runs.items() if run.tick < segment.tick]
+        changed = {run.run_id: run.changed_tick for run in segment.base.runs} if segment.base and suspects else {}
+        stale = [run_id for run_id in suspects if replay.runs[run_id].tick < changed.get(run_id, segment.tick)]
         self._quarantine_all(replay, stale, reason.format(segment.tick))
 
     def _quarantine_all(self, replay: Replay, run_ids: list[str], reason: str) -> None:
@@ -229,21 +248,27 @@ class Resume:
         engine.tick, engine.market_ms = replay.tick, replay.market_ms
         engine.products, engine.next_number, engine.born_ms = replay.products, replay.next_number, replay.born_ms
         self._found.ids, self._found.is_cold = replay.ids, not replay.ids
+        # The settings must still have its strategy, with the parameters that it was drawn with.
+        needed = {strategy.name: {parameter.name for parameter in strategy.parameters} for strategy in engine.strategies}
+        going_on = []
         for run in replay.runs.values():
-            if run.status == ACTIVE and not self._can_go_on(run):
+            can_go_on = run.spec.strategy in needed and needed[run.spec.strategy] <= run.spec.parameters.keys()
+            if run.status == ACTIVE and not can_go_on:
                 run.status, run.exit_reason, run.ended_ms, run.votes = ENDED, "strategy changed", replay.market_ms, False
             if run.status != ACTIVE:
                 self._found.to_save.append(run.image(replay.tick))
                 continue
-            replay.mark(run)
-            slot = engine.load(run.image(replay.tick), run.voms)
-            engine.runs.dirty[slot], engine.runs.changed_tick[slot] = run.changed, run.tick
-            self._found.resumed += 1
+            going_on.append(run)
+        slots = engine.load(going_on)
+        engine.runs.dirty[slots], engine.runs.changed_tick[slots] = [run.changed for run in going_on], [run.tick for run in going_on]
+        self._found.resumed = len(going_on)
 
-    def _can_go_on(self, run: ReplayedRun) -> bool:
-        """The settings still have its strategy, with the parameters that it was drawn with."""
-        number = self._engine.strategy_index.get(run.spec.strategy)
-        return number is not None and all(p.name in run.spec.parameters for p in self._engine.strategies[number].parameters)
+    @cached_property
+    def _known(self) -> dict[str, tuple[str, str]]:
+        """Symbol and strategy by the run's id, as the journal says them."""
+        bases = {run.run_id: (run.symbol, run.strategy) for segment in self._segments if segment.base for run in segment.base.runs}
+        records = (record for segment in self._segments for record in segment.ticks)
+        return bases | {spec.id: (spec.symbol, spec.strategy) for r in records for step in r.steps for spec in step.changes.started}
 
     def _quarantine(self, run_id: str, reason: str, path: Path | None) -> None:
         file = path if path is not None and path.exists() else None
@@ -257,6 +282,17 @@ class Resume:
         self._found.quarantined.append(found)
 
 
+def _id_of(name: str) -> str:
+    """Of a run's file, its tail or its archive."""
+    return name.removeprefix("run_").split(".")[0]
+
+
+def _loaded(found: Loaded | SnapshotError | OSError) -> Loaded:
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
 @contextmanager
 def _no_collections() -> Iterator[None]:
     """Millions of new objects, of which none is garbage: Python would look through all of them again and again."""
@@ -265,5 +301,8 @@ def _no_collections() -> Iterator[None]:
     try:
         yield
     finally:
+        # The two move all that is there to the oldest generation, unseen: else the next collection would look through it as new.
+        gc.freeze()
+        gc.unfreeze()
         if was:
             gc.enable()

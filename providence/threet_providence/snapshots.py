@@ -9,16 +9,24 @@ from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import orjson
+
 from threet.engine.entries import FUNDING, KIND_NAMES, TRADE, Entry, EntryLog
 from threet.engine.runs import RunImage, RunSpec
 from threet.engine.voms import Voms
 from threet_providence import soundness
 from threet_providence.files import read_plain
-from threet_providence.soundness import UNREADABLE, strict_json
+from threet_providence.soundness import UNREADABLE
 
-FORMAT_VERSION = 2
-"""2: the run's parent. 1 is read as well: there nothing descended."""
+FORMAT_VERSION = 3
+"""3: entries by columns. 2: the run's parent, each entry a list. 1 is read as well: there nothing descended."""
+_COLUMNS_SINCE = 3
 _KINDS = {name: kind for kind, name in enumerate(KIND_NAMES)}
+_LETTERS = "".join(name[0] for name in KIND_NAMES).encode()
+_TO_LETTERS = bytes.maketrans(bytes(range(len(_LETTERS))), _LETTERS)
+_FROM_LETTERS = bytes(_LETTERS.find(letter) & 0xFF for letter in range(256))
+"""A letter of no kind becomes -1, which VOMS refuses."""
 _HEAD = b'{"checksum":"'
 
 
@@ -31,8 +39,15 @@ class NewerFormat(SnapshotError):
 
 
 def to_bytes(image: RunImage) -> bytes:
-    """The first line holds the checksum: SHA-256 of all bytes behind it. The whole is one JSON object."""
-    spec, columns = image.spec, image.entries.arrays(0, image.entry_count)
+    """The first line holds the checksum: SHA-256 of all bytes behind it. The whole is one JSON object.
+
+    Raises ValueError where the image is none that could be read again.
+    """
+    soundness.check(image)
+    spec, (kinds, *numbers) = image.spec, image.entries.arrays(0, image.entry_count)
+    times_ms, prices, sizes = map(np.asarray, numbers)
+    if not (np.isfinite(prices).all() and np.isfinite(sizes).all()):
+        soundness.check_entries(image)
     body = {
         "format_version": FORMAT_VERSION,
         "run_id": spec.id,
@@ -59,9 +74,14 @@ def to_bytes(image: RunImage) -> bytes:
         "risen": image.risen,
         "votes": image.votes,
         "strategy_state": dict(image.state),
-        "voms_state": {"entries": [[KIND_NAMES[kind], *rest] for kind, *rest in zip(*columns, strict=True)]},
+        "voms_state": {
+            "kinds": kinds.tobytes().translate(_TO_LETTERS).decode(),
+            "times_ms": times_ms,
+            "prices": prices,
+            "sizes": sizes,
+        },
     }
-    text = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()[1:]
+    text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)[1:]
     return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text
 
 
@@ -71,21 +91,40 @@ def load(path: Path) -> tuple[RunImage, Voms]:
     Raises SnapshotError.
     """
     try:
-        body = _body(read_plain(path))
+        image = read(read_plain(path))
     except BadGzipFile as error:
         raise SnapshotError(f"expected a whole archive, found {error}") from error
+    return verified(image)
+
+
+def read(data: bytes) -> RunImage:
+    """What the bytes of a file say, by their checksum and format; not replayed. Raises SnapshotError."""
+    body = _body(data)
     try:
         image = _image(body)
         soundness.check(image)
+    except UNREADABLE as error:
+        raise _no_run(error) from error
+    return image
+
+
+def verified(image: RunImage) -> tuple[RunImage, Voms]:
+    """The run, proven by its replay. Raises SnapshotError."""
+    try:
+        soundness.check_entries(image)
         voms = replayed(image)
     except UNREADABLE as error:
-        raise SnapshotError(f"expected a run of format {FORMAT_VERSION}, found {type(error).__name__}: {error}") from error
+        raise _no_run(error) from error
     voms.update_price(image.last_price)
     if voms.live_pnl.hex() != image.live_pnl.hex():
         raise SnapshotError(f"expected live_pnl {image.live_pnl!r} after the replay, was {voms.live_pnl!r}")
     if voms.direction != image.direction:
         raise SnapshotError(f"expected position_direction {image.direction} after the replay, was {voms.direction}")
     return replace(image, closed_trades=voms.closed_trades), voms
+
+
+def _no_run(error: Exception) -> SnapshotError:
+    return SnapshotError(f"expected a run of format {FORMAT_VERSION}, found {type(error).__name__}: {error}")
 
 
 def named_in(path: Path | None) -> tuple[str, str]:
@@ -126,21 +165,29 @@ def _body(data: bytes) -> dict[str, Any]:
     if hashlib.sha256(rest).hexdigest().encode() != line[len(_HEAD) : -2]:
         raise SnapshotError("the checksum does not fit the content: the file was torn or changed")
     try:
-        body = strict_json(data)
+        body: dict[str, Any] = orjson.loads(data)
     except UNREADABLE as error:
         raise SnapshotError(f"expected JSON, found {error}") from error
-    version = body.get("format_version") if isinstance(body, dict) else None
+    version = body.get("format_version")
     if isinstance(version, int) and version > FORMAT_VERSION:
         raise NewerFormat(f"expected format_version 1 to {FORMAT_VERSION}, was {version}; start the release that wrote the file")
     if not isinstance(version, int) or not version >= 1:
         raise SnapshotError(f"expected format_version 1 to {FORMAT_VERSION}, was {version!r}; start the release that wrote the file")
-    return dict(body)
+    return body
+
+
+def _history(body: dict[str, Any]) -> EntryLog:
+    told = body["voms_state"]
+    if body["format_version"] >= _COLUMNS_SINCE:
+        return EntryLog.of(told["kinds"].encode().translate(_FROM_LETTERS), told["times_ms"], told["prices"], told["sizes"])
+    log = EntryLog()
+    for kind, time_ms, price, size in told["entries"]:
+        log.add(_KINDS[kind], time_ms, price, size)
+    return log
 
 
 def _image(body: dict[str, Any]) -> RunImage:
-    log = EntryLog()
-    for kind, time_ms, price, size in body["voms_state"]["entries"]:
-        log.add(_KINDS[kind], time_ms, price, size)
+    log = _history(body)
     return RunImage(
         spec=_spec(body),
         tick=int(body["journal_tick"]),

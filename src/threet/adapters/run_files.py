@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from threet.domain.values import Unknown
 from threet.engine.entries import KIND_NAMES
 
-_NEWEST_FORMAT = 2
+_NEWEST_FORMAT, _COLUMNS_SINCE = 3, 3
 _HEAD = b'{"checksum":"'
 _TAIL_FRAME, _TAIL_MAGIC = struct.Struct("<4sII"), b"3TT1"
 _TAIL_ENTRY = struct.Struct("<Bqdd")
@@ -91,8 +91,16 @@ def _parsed(data: bytes, path: Path) -> RunFile:
         last_price=float(body["last_price"]),
         parent=body.get("parent"),
         parameters=body["parameters"],
-        entries=tuple(RunEntry(*entry) for entry in body["voms_state"]["entries"]),
+        entries=_entries(body["voms_state"], by_columns=body["format_version"] >= _COLUMNS_SINCE),
     )
+
+
+def _entries(told: dict[str, Any], by_columns: bool) -> tuple[RunEntry, ...]:
+    if not by_columns:
+        return tuple(RunEntry(*entry) for entry in told["entries"])
+    names = {name[0]: name for name in KIND_NAMES}
+    columns = ([names[letter] for letter in told["kinds"]], told["times_ms"], told["prices"], told["sizes"])
+    return tuple(RunEntry(*entry) for entry in zip(*columns, strict=True))
 
 
 def _with_tail(file: RunFile, tail: Path) -> RunFile:

@@ -10,7 +10,7 @@ import numpy as np
 from threet.engine.bookings import Bookings
 from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.members import Members
-from threet.engine.runs import RunSpec
+from threet.engine.runs import RunSpec, id_number
 from threet.engine.types import Bools, Floats, Ints, Records, Slots
 
 _MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
@@ -68,26 +68,38 @@ class RunColumns:
 
     def add(self, spec: RunSpec, symbol: int, strategy: int, parameters: Sequence[float]) -> int:
         """A place for a new run, its VOMS empty; returns the slot."""
-        if not self._free:
+        return int(self.add_all([spec], [symbol], [strategy], [parameters])[0])
+
+    def add_all(
+        self, specs: Sequence[RunSpec], symbols: Sequence[int], strategies: Sequence[int], parameters: Sequence[Sequence[float]]
+    ) -> Slots:
+        """Places for new runs, each with its symbol's row, its strategy's number and its parameters; returns the slots."""
+        while len(self._free) < len(specs):
             self._grow()
-        slot = self._free.pop()
-        self._used = max(self._used, slot + 1)
+        chosen = [self._free.pop() for _ in specs]
+        slots = np.array(chosen, dtype=np.intp)
+        if not chosen:
+            return slots
+        self._used = max(self._used, max(chosen) + 1)
         for name in _FLOATS + _INTS + _BOOLS:
-            getattr(self, name)[slot] = 0
-        self.start_balance[slot], self.leverage[slot], self.fee_rate[slot] = spec.start_balance, spec.leverage, spec.fee_rate
-        self.least[slot], self.target[slot] = -spec.max_loss_usd, spec.target_usd
-        self.started_ms[slot], self.ends_ms[slot] = spec.started_ms, spec.ends_ms
-        self.symbol[slot], self.strategy[slot] = symbol, strategy
-        self.parameters[slot] = 0.0
-        self.parameters[slot, : len(parameters)] = parameters
-        self.state[slot] = 0.0
-        self.ids[slot] = id_words(spec.id)
-        self.active[slot] = self.dirty[slot] = True
-        self.specs[slot], self._logs[slot] = spec, EntryLog()
-        self.slot_of[spec.id] = slot
-        self._next_end_ms = min(self._next_end_ms, spec.ends_ms)
-        self.members.join(slot, symbol)
-        return slot
+            getattr(self, name)[slots] = 0
+        for name in ("start_balance", "leverage", "fee_rate", "started_ms", "ends_ms"):
+            getattr(self, name)[slots] = [getattr(spec, name) for spec in specs]
+        self.least[slots] = [-spec.max_loss_usd for spec in specs]
+        self.target[slots] = [spec.target_usd for spec in specs]
+        self.symbol[slots], self.strategy[slots] = symbols, strategies
+        width = self.parameters.shape[1]
+        self.parameters[slots] = [[*row, *[0.0] * (width - len(row))] for row in parameters]
+        self.state[slots] = 0.0
+        self.ids[slots] = [id_words(spec.id) for spec in specs]
+        self.active[slots] = self.dirty[slots] = True
+        self.specs[slots] = np.fromiter(specs, dtype=object, count=len(specs))
+        self.slot_of.update(zip((spec.id for spec in specs), chosen, strict=True))
+        self._next_end_ms = min(self._next_end_ms, *(spec.ends_ms for spec in specs))
+        for slot, symbol in zip(chosen, symbols, strict=True):
+            self._logs[slot] = EntryLog()
+            self.members.join(slot, symbol)
+        return slots
 
     def remove(self, slot: int) -> None:
         spec = self.spec(slot)
@@ -189,13 +201,13 @@ class RunColumns:
             larger[:old] = column
             setattr(self, name, larger)
         self.specs = np.append(self.specs, np.full(new - old, None))
-        self._logs.extend(EntryLog() for _ in range(new - old))
+        self._logs.extend([EntryLog()] * (new - old))  # one for all, since nothing is booked to a slot without a run
         self._free.extend(range(new - 1, old - 1, -1))
 
 
 def id_words(run_id: str) -> tuple[int, int]:
     """A run's id as two unsigned 64-bit words, for the journal."""
-    value = uuid.UUID(run_id).int
+    value = id_number(run_id)
     return value >> 64, value & 0xFFFF_FFFF_FFFF_FFFF
 
 

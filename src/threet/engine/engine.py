@@ -8,19 +8,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 
 from threet.engine.columns import RunColumns
 from threet.engine.descent import Ancestor, Ancestors
 from threet.engine.effects import ENTRY, Effects, state_dtype
-from threet.engine.entries import TRADE
+from threet.engine.entries import TRADE, EntryLog
 from threet.engine.market import CandleRow, Market
 from threet.engine.population import PopulationRules, draw_run
 from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec
 from threet.engine.types import Floats, Ints, Slots
 from threet.engine.voms import Voms
 from threet.engine.votes import VoteRules, risen, votes
+
+
+class Resumed(Protocol):
+    """A run as it is taken from its files."""
+
+    spec: RunSpec
+    voms: Voms
+    entries: EntryLog
+    risen: bool
+    votes: bool
+    state: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,35 +223,38 @@ class Engine:
         self.next_number[symbol] = number + 1
         spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol), self.ancestors.of(symbol))
         self.born_ms.setdefault(symbol, spec.started_ms)
-        slot = self.add(spec)
-        self.runs.mark[slot] = self.market.marks[self.market.index[symbol]]
+        slots = self.add([spec])
+        self.runs.mark[slots] = self.market.marks[self.market.index[symbol]]
         return spec
 
     def _now_ms(self, symbol: str) -> int:
         """The market time of a decision: of the last price, or of the symbol's newest bar close where that is later."""
         return max(self.market_ms, self.market.newest_close_ms(symbol) or 0)
 
-    def add(self, spec: RunSpec) -> int:
-        strategy = self.strategy_index[spec.strategy]
-        ordered = [spec.parameters[p.name] for p in self.strategies[strategy].parameters]
-        return self.runs.add(spec, self.market.add(spec.symbol), strategy, ordered)
+    def add(self, specs: Sequence[RunSpec]) -> Slots:
+        strategies = [self.strategy_index[spec.strategy] for spec in specs]
+        ordered = [[s.parameters[p.name] for p in self.strategies[n].parameters] for s, n in zip(specs, strategies, strict=True)]
+        rows = {symbol: self.market.add(symbol) for symbol in dict.fromkeys(spec.symbol for spec in specs)}
+        return self.runs.add_all(specs, [rows[spec.symbol] for spec in specs], strategies, ordered)
 
-    def load(self, image: RunImage, voms: Voms) -> int:
-        """Takes a run as it was resumed: its VOMS after the replay of all its entries; then marks it with the latest price.
-
-        Returns its slot.
-        """
-        runs, slot = self.runs, self.add(image.spec)
+    def load(self, resumed: Sequence[Resumed]) -> Slots:
+        """Takes runs after the replay of all their entries; then marks them with the latest price. Returns their slots."""
+        runs, slots = self.runs, self.add([run.spec for run in resumed])
+        voms = [run.voms for run in resumed]
         for name in ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades"):
-            getattr(runs, name)[slot] = getattr(voms, name)
-        runs.risen[slot], runs.votes[slot] = image.risen, image.votes
-        names = self.strategies[self.strategy_index[image.spec.strategy]].state
-        runs.state[slot, : len(names)] = [image.state.get(name, 0.0) for name in names]
-        runs.logs[slot] = image.entries
-        mark = self.market.marks[runs.symbol[slot]]
-        if not np.isnan(mark):
-            runs.update_price(np.array([slot]), np.array([mark]))
-        return slot
+            getattr(runs, name)[slots] = [getattr(one, name) for one in voms]
+        runs.risen[slots], runs.votes[slots] = [run.risen for run in resumed], [run.votes for run in resumed]
+        names = [(*strategy.state, *[""] * (self.state_width - len(strategy.state))) for strategy in self.strategies]
+        played = runs.strategy[slots].tolist()
+        if self.state_width and resumed:
+            runs.state[slots] = [[run.state.get(name, 0.0) for name in names[number]] for run, number in zip(resumed, played, strict=True)]
+        logs = runs.logs
+        for slot, run in zip(slots.tolist(), resumed, strict=True):
+            logs[slot] = run.entries
+        marks = self.market.marks[runs.symbol[slots]]
+        priced = np.flatnonzero(~np.isnan(marks))
+        runs.update_price(slots[priced], marks[priced])
+        return slots
 
     def image(self, slot: int, status: str = ACTIVE, exit_reason: str | None = None, ended_ms: int | None = None) -> RunImage:
         runs = self.runs

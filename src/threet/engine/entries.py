@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 TRADE = 0
@@ -30,6 +30,16 @@ class EntryLog:
         self._times = array("q")
         self._prices = array("d")
         self._sizes = array("d")
+
+    @classmethod
+    def of(cls, kinds: bytes, times_ms: Sequence[int], prices: Sequence[float], sizes: Sequence[float]) -> EntryLog:
+        """A whole history by its columns. Raises ValueError, TypeError, OverflowError where they are none."""
+        log = cls.__new__(cls)
+        log._kinds, log._times = array("b", kinds), array("q", times_ms)
+        log._prices, log._sizes = array("d", prices), array("d", sizes)
+        if not len(log._kinds) == len(log._times) == len(log._prices) == len(log._sizes):
+            raise ValueError(f"expected columns of one length, were {[len(kinds), len(times_ms), len(prices), len(sizes)]}")
+        return log
 
     def append(self, entry: Entry) -> None:
         self.add(*entry)

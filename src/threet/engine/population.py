@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from threet.engine.descent import NO_DESCENT, Ancestor, DescentRules, Range, choose, mutated
-from threet.engine.runs import RunSpec
+from threet.engine.runs import RunSpec, id_number
 from threet.engine.strategy import Parameter, Strategy
 
 _MOST_DRAWS = 1_000
@@ -56,7 +56,7 @@ def runs_of(runs_per_symbol: int, weight: float) -> int:
 
 
 def shard_of(run_id: str, shards: int) -> int:
-    return uuid.UUID(run_id).int % shards
+    return id_number(run_id) % shards
 
 
 def is_of_shard(run_id: str, shard: int, shards: int) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +12,7 @@ from threet.engine.entries import EntryLog
 ACTIVE = "active"
 ENDED = "ended"
 QUARANTINED = "quarantined"
+_is_canonical = re.compile("[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,8 @@ class RunImage:
     exit_reason: str | None = None
     ended_ms: int | None = None
     closed_trades: int = 0  # of its VOMS; no file keeps it, a replay counts again
+
+
+def id_number(run_id: str) -> int:
+    """A run's id as the number of its UUID. Raises ValueError."""
+    return int(run_id.replace("-", ""), 16) if _is_canonical(run_id) else uuid.UUID(run_id).int

@@ -71,7 +71,7 @@ def test_killed_at_random_it_ends_as_its_undisturbed_twin_to_the_bit(make, serve
     assert rows == twin.rows()
     assert victim.files() == twin.files()
     assert {row["status"] for row in rows.values()} == {"active", "ended"}
-    assert sum(len(body["voms_state"]["entries"]) for body in twin.files().values()) > 500
+    assert sum(len(body["voms_state"]["kinds"]) for body in twin.files().values()) > 500
     assert sum(row["status"] == "active" for row in rows.values()) == 96
 
 

@@ -12,7 +12,10 @@ from tests.support.market_steps import A, B, C, Prices, rules, session
 from tests.support.properties import examples
 from tests.support.shard import NOW, Shard, entries_of, facts_of
 
+from threet.engine.entries import TRADE, EntryLog
+from threet.engine.voms import Voms
 from threet_providence.journal import JournalError, segment_paths
+from threet_providence.loading import load_all
 from threet_providence.lock import ShardLock, ShardTaken
 from threet_providence.quarantine import per_symbol
 from threet_providence.snapshots import FORMAT_VERSION, SnapshotError, load, to_bytes
@@ -77,21 +80,28 @@ def change(path, **values):
     path.write_bytes(b'{"checksum":"' + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text)
 
 
+def columns(kinds, **values):
+    return {"kinds": kinds, "times_ms": [0] * len(kinds), "prices": [1.0] * len(kinds), "sizes": [1.0] * len(kinds)} | values
+
+
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
         (lambda path: path.write_bytes(b""), "checksum"),
         (lambda path: path.write_bytes(path.read_bytes()[:-1]), "torn or changed"),
         (lambda path: change(path, live_pnl=0.25), "live_pnl"),
-        (lambda path: change(path, voms_state={"entries": []}), "expected"),
-        (lambda path: change(path, voms_state={"entries": [["gift", 0, 1.0, 1.0]]}), "KeyError"),
+        (lambda path: change(path, voms_state=columns("")), "expected live_pnl"),
+        (lambda path: change(path, voms_state=columns("g")), "expected an entry of kind"),
+        (lambda path: change(path, voms_state=columns("t", prices=[-1.0])), "a price above 0"),
+        (lambda path: change(path, voms_state=columns("tt", prices=[1.0])), "columns of one length"),
+        (lambda path: change(path, format_version=2, voms_state={"entries": [["gift", 0, 1.0, 1.0]]}), "KeyError"),
         (lambda path: change(path, run_id="00000000-0000-4000-8000-000000000000"), "expected run"),
         (lambda path: path.unlink(), "found no file"),
     ],
 )
 def test_a_damaged_file_is_quarantined_with_its_reason_and_the_others_go_on(saved, copy, harm, reason):
     segment_paths(copy, 0, 1)[0].unlink()  # which holds the whole life of every run
-    path = next(p for p in sorted(copy.glob("run_*.json")) if json.loads(p.read_bytes())["voms_state"]["entries"])
+    path = next(p for p in sorted(copy.glob("run_*.json")) if json.loads(p.read_bytes())["voms_state"]["kinds"])
     run_id, symbol = path.stem.removeprefix("run_"), json.loads(path.read_bytes())["symbol"]
     harm(path)
     there = path.exists()
@@ -180,6 +190,35 @@ def test_a_file_of_a_newer_format_is_refused_and_nothing_is_touched(copy):
     with pytest.raises(JournalError, match=rf"{path.name}: .*was {FORMAT_VERSION + 1}; start the release that wrote the file"):
         resumed(copy)
     assert {one: one.read_bytes() for one in copy.rglob("*") if one.is_file()} == before
+
+
+def test_a_final_file_of_a_newer_format_is_refused_and_nothing_is_touched(copy):
+    """A release that is gone back to must not take what the newer one wrote for damage."""
+    path = sorted((copy / "ending").glob("run_*.json"))[0]
+    change(path, format_version=FORMAT_VERSION + 1)
+    harm_the_base(segment_paths(copy, 0, 1)[-1])
+    before = {one: one.read_bytes() for one in copy.rglob("*") if one.is_file()}
+    with pytest.raises(JournalError, match=rf"{path.name}: .*start the release that wrote the file"):
+        resumed(copy)
+    assert {one: one.read_bytes() for one in copy.rglob("*") if one.is_file()} == before
+
+
+def test_what_could_not_be_read_again_is_not_written(saved):
+    image = load(sorted(saved[0].glob("run_*.json"))[0])[0]
+    odd = EntryLog()
+    odd.add(TRADE, 0, float("inf"), 1.0)
+    for wrong in ({"live_pnl": float("nan")}, {"last_price": float("inf")}, {"entries": odd, "entry_count": 1}):
+        with pytest.raises(ValueError, match="expected"):
+            to_bytes(replace(image, **wrong))
+
+
+def test_all_files_at_once_are_what_they_are_one_by_one(saved):
+    paths = sorted(saved[0].glob("run_*.json"))
+    for path, found in zip(paths, load_all(list(map(str, paths))), strict=True):
+        assert not isinstance(found, Exception)
+        (image, voms), (alone, plain) = found, load(path)
+        assert facts_of(image) == facts_of(alone)
+        assert [getattr(voms, name) for name in Voms.__slots__] == [getattr(plain, name) for name in Voms.__slots__]
 
 
 def test_a_damaged_last_file_is_put_aside_and_the_end_is_written_again(entries, tmp_path):

@@ -53,7 +53,7 @@ def status_of(manager, run_id):
 
 def trades_in(path):
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return [entry for entry in json.loads(data)["voms_state"]["entries"] if entry[0] == "trade"]
+    return [kind for kind in json.loads(data)["voms_state"]["kinds"] if kind == "t"]
 
 
 def test_the_list_is_what_the_database_says(platform):
