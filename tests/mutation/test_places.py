@@ -83,9 +83,10 @@ def test_each_place_of_the_project_has_its_mutants_and_its_tests():
 
 @pytest.fixture
 def planted(tmp_path: Path) -> Path:
-    (tmp_path / "planted").mkdir()
-    (tmp_path / "planted" / "__init__.py").write_text("")
-    (tmp_path / "planted" / "prices.py").write_text(USED)
+    package = tmp_path / "src" / "planted"  # not beside the tests, whose folder pytest puts before the copy
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    (package / "prices.py").write_text(USED)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = faults\n")
     (tmp_path / "test_careful.py").write_text(CAREFUL)
     (tmp_path / "test_careless.py").write_text(CARELESS)
@@ -94,10 +95,11 @@ def planted(tmp_path: Path) -> Path:
 
 
 def outcome(planted: Path, mutant: Mutant, *tests: str) -> str | None:
-    return try_out(mutant, planted / "planted", [(test,) for test in tests], planted).killed_by
+    return try_out(mutant, planted / "src" / "planted", [(test,) for test in tests], planted).killed_by
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(300)
 def test_a_place_that_no_test_covers_survives_and_one_that_a_test_covers_names_it(planted: Path):
     """The planted offender: the careless tests pass whatever the place yields."""
     first, *_ = mutants_of("planted/prices.py", USED, {"float": "0.0"}, {})
@@ -111,6 +113,7 @@ def test_a_place_that_no_test_covers_survives_and_one_that_a_test_covers_names_i
 
 
 @pytest.mark.faults
+@pytest.mark.timeout(600)
 def test_a_sample_of_the_mutants_is_killed():
     """All of them in ``make proof``; here some of those that unit tests meet within seconds."""
     package = ROOT / "src" / "threet"
