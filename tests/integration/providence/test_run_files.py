@@ -69,10 +69,22 @@ def test_an_archive_is_read_and_a_damaged_one_says_so(shard, tmp_path):
     assert isinstance(read_run_file(tmp_path, run_id), Unknown)
 
 
-@pytest.mark.parametrize("run_id", ["00000000-0000-4000-8000-000000000000"])
-def test_what_is_not_there_is_unknown(shard, tmp_path, run_id):
-    assert isinstance(read_run_file(tmp_path, run_id), Unknown)
-    assert isinstance(read_run_file(tmp_path / "nowhere", run_id), Unknown)
+NOBODY = "00000000-0000-4000-8000-000000000000"
+
+
+def test_what_is_not_there_is_unknown_and_says_what_is_missing(tmp_path):
+    assert read_run_file(tmp_path, NOBODY) == Unknown(f"{tmp_path}: no file of the run yet, or none any more")
+    nowhere = read_run_file(tmp_path / "nowhere", NOBODY)
+    assert isinstance(nowhere, Unknown)
+    assert "providence.saved_runs" in nowhere.reason
+
+
+def test_a_run_in_quarantine_is_unknown_and_its_file_not_to_be_trusted(tmp_path):
+    (tmp_path / "quarantine").mkdir()
+    (tmp_path / "quarantine" / f"run_{NOBODY}.json.reason.json").write_text("{}")
+    found = read_run_file(tmp_path, NOBODY)
+    assert isinstance(found, Unknown)
+    assert "quarantined" in found.reason
 
 
 def test_other_shards_take_over_what_stands_behind_the_files(shard, tmp_path):
