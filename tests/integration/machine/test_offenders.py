@@ -222,12 +222,11 @@ def test_the_tour_finds_nothing_where_nothing_is_broken() -> None:
     assert min(counts[what] for what in ("open", "reduce", "stop", "unknown", "FILLED", "NOT_EXECUTED")) > 0, counts
 
 
-def offences() -> Iterator[Any]:
-    for offence, invariant in OFFENCES:
-        yield pytest.param(offence, invariant, id=offence.__name__, marks=[] if offence in AT_EACH_COMMIT else [pytest.mark.faults])
+def case(offence: Offence, invariant: str) -> Any:
+    return pytest.param(offence, invariant, id=offence.__name__, marks=[] if offence in AT_EACH_COMMIT else [pytest.mark.faults])
 
 
-@pytest.mark.parametrize(("offence", "invariant"), offences())
+@pytest.mark.parametrize(("offence", "invariant"), [case(*each) for each in OFFENCES])
 def test_a_broken_rule_is_found(offence: Offence, invariant: str, monkeypatch: Patch) -> None:
     with pytest.raises(AssertionError, match=f"{invariant} at "):
         tour_of(offence(monkeypatch))

@@ -48,7 +48,7 @@ class Audit:
         self._sent: dict[str, str] = {}
         self._ends: dict[str, OrderState] = {}
         self._states: dict[str, tuple[str, str]] = {}
-        self._actions = 0
+        self._actions = self._nonce = 0
 
     # What the world tells
 
@@ -87,6 +87,8 @@ class Audit:
     # At the sending
 
     def around_send(self, body: dict[str, Any], send: Callable[[], Any]) -> Any:
+        self._require("D7", body["nonce"] > self._nonce, f"the nonce {body['nonce']} comes after {self._nonce}")
+        self._nonce = body["nonce"]
         if body["action"]["type"] == "order":
             for wire in body["action"]["orders"]:
                 self._before_order(wire, body)

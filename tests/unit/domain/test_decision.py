@@ -364,3 +364,14 @@ def test_an_order_of_other_origin_is_a_symbol_of_its_own_and_none_that_cannot_be
     unread = decide(inputs(foreign=Unknown("time-out")))
     assert unread.by_symbol[BTC].target == ReduceOnly(Decimal("0.04"), "orders of other origin could not be read: time-out")
     assert unread.plan == ()
+
+
+@pytest.mark.parametrize(("lots", "theirs", "agreed"), [(0, "1", True), (0, "1.0001", False), (2, "1.0002", True), (2, "1.0003", False)])
+def test_the_tolerance_is_in_lots_of_the_symbol_itself(lots, theirs, agreed):
+    """A lot of ETH is a hundred of BTC's here: what is within its tolerance would not be within that of BTC."""
+    seen = {name: reading(name, BTC=theirs, ETH="3.02") for name in "abc"}
+    coarse = {BTC: rules(BTC), ETH: replace(rules(ETH), lot=Decimal("0.01"))}
+    given_inputs = inputs(reading(BTC="1", ETH="3"), seen, rules=coarse, terms=replace(TERMS, tolerance_lots=Decimal(lots)))
+    by_symbol = decide(given_inputs).by_symbol
+    assert isinstance(by_symbol[BTC].agreement.agreed, Known) is agreed
+    assert isinstance(by_symbol[ETH].agreement.agreed, Known) is (lots == 2)
