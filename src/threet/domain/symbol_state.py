@@ -120,7 +120,8 @@ def unlocked_by_person(state: SymbolState, *, who: str, why: str, now: datetime)
         return state
     open_ = replace(state, lock_reason=None, locked_at=None, lock_sources=None, agreeing_rounds=0, needs_person=False)
     open_ = replace(open_, astray_contracts=Decimal(0))
-    told = f"{who} at {now.isoformat(timespec='seconds')}: {why}; it was locked: {state.why_locked or 'no, but astray'}"
+    was = f"it was locked: {state.why_locked}" if state.locked else f"it was not locked, but the fills made it {state.by_fills}"
+    told = f"{who} at {now.isoformat(timespec='seconds')}: {why}; {was}"
     return replace(open_, manual_reason=None, manual_by=None, manual_until=None, unlocked=told)
 
 

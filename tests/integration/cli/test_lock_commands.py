@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.settings import ROOT, example_secrets, settings_with
 from threet.adapters.sql import SqlCycleStore, create_schema, make_engine
 from threet.cli.lock.duration import seconds_of
 from threet.cli.main import main
+from threet.domain.symbol_state import SymbolState
 from threet.domain.values import symbol
 
 BTC = symbol("BTC/USDC:USDC")
@@ -47,6 +49,17 @@ def test_a_lock_names_who_why_and_until_when_and_unlock_opens_it(store: SqlCycle
     assert not state.locked
     assert ": over; it was locked: by" in (state.unlocked or "")
     assert "was not locked; nothing changed" in run(tmp_path, "unlock", BTC).output
+
+
+def test_unlock_is_a_persons_word_too_where_the_fills_make_another_position_than_the_sources(store: SqlCycleStore, tmp_path: Path) -> None:
+    """The lock of that change may have opened by itself long before."""
+    agreed = SymbolState(BTC, agreed_contracts=Decimal(1), astray_contracts=Decimal(-2))
+    assert store.save_symbol_states([agreed], read={}) == []
+    opened = run(tmp_path, "unlock", BTC, "seen", "at", "the", "venue")
+    assert "it was not locked, but the fills made it 3" in opened.output
+    state = store.symbol_states()[BTC]
+    assert (state.agreed_contracts, state.astray_contracts) == (1, 0)
+    assert "seen at the venue" in (state.unlocked or "")
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from threet.domain.values import OrderState, Unknown
 
 AWAY = ObserverView("b", "http://127.0.0.1:2", False, "connection refused")
 LOCKED = SymbolState(BTC, lock_reason="changed by 1 without us")
+ASTRAY = SymbolState(BTC, agreed_contracts=Decimal(0), astray_contracts=Decimal(-2))
 BY_ANN = SymbolState(BTC, manual_reason="lunch", manual_by="ann@desk", manual_until=datetime(2026, 6, 1, 13, tzinfo=UTC))
 
 
@@ -104,6 +105,7 @@ def test_a_service_that_left_says_nothing_of_the_config() -> None:
         ({"symbols": [view(state=LOCKED)]}, "BTC/USDC:USDC: locked: changed by 1 without us"),
         ({"symbols": [view(state=replace(LOCKED, needs_person=True))]}, "a person must look and `3t unlock` it"),
         ({"symbols": [view(state=replace(LOCKED, lock_sources="a 1, local 0"))]}, "without us; the sources said: a 1, local 0 => only red"),
+        ({"symbols": [view(state=ASTRAY)]}, "BTC/USDC:USDC: the sources agree on 0, the fills make it 2 => the limits count with both"),
         ({"symbols": [view(state=BY_ANN)]}, "BTC/USDC:USDC: locked by ann@desk until 2026-06-01 13:00:00 UTC: lunch => only reducing"),
         ({"symbols": [view(decided=entry(alert="on hold for 700 s"))]}, "BTC/USDC:USDC: on hold for 700 s => look at the position"),
     ],
