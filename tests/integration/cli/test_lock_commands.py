@@ -58,7 +58,7 @@ def test_unlock_is_a_persons_word_too_where_the_fills_make_another_position_than
     opened = run(tmp_path, "unlock", BTC, "seen", "at", "the", "venue")
     assert "it was not locked, but the fills made it 3" in opened.output
     state = store.symbol_states()[BTC]
-    assert (state.agreed_contracts, state.astray_contracts) == (1, 0)
+    assert (state.agreed_contracts, state.astray_contracts) == (Decimal(1), Decimal(0))
     assert "seen at the venue" in (state.unlocked or "")
 
 

@@ -335,11 +335,13 @@ class _Order:
             if other.cloid is None and not other.reduce_only:
                 pending.append((Symbol(f"{other.coin}/USDC:USDC"), other.size * (1 if other.is_buy else -1)))
         worst: dict[Symbol, Decimal] = {}
+        net = Decimal(0)
         for name in {*held, *(name for name, _ in pending)}:
             ups = sum((size for each, size in pending if each == name and size > 0), Decimal(0))
             downs = sum((size for each, size in pending if each == name and size < 0), Decimal(0))
             now = held.get(name, Decimal(0))
             worst[name] = max(abs(now + ups), abs(now + downs)) * self._price(name)
+            net += (now + (ups if self._order.side.sign > 0 else downs)) * self._price(name) * self._order.side.sign
         cap = self._world.settings.for_symbol(self._order.symbol).max_notional_usd
         mine = worst[self._order.symbol]
         self._require("I5", mine <= cap + CENT, f"may lead to {mine:.2f} USD, the cap is {cap}")
@@ -348,6 +350,8 @@ class _Order:
         gross = value * self._terms.max_gross_exposure_percent / 100
         total = sum(worst.values())
         self._require("I5", total <= gross + CENT, f"may lead to {total:.2f} USD of all, the cap is {gross:.2f}")
+        most = value * self._terms.max_net_exposure_percent / 100
+        self._require("I5", net <= most + CENT, f"may lead to {net:.2f} USD of all on one side, the cap is {most:.2f}")
         usd = self._order.contracts * self._price(self._order.symbol)
         self._require("I5", usd <= self._terms.max_order_usd + CENT, f"an order of {usd:.2f} USD")
 
