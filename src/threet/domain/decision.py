@@ -148,12 +148,19 @@ def decide(inputs: CycleInputs) -> Decision:
 
 
 def _stop_changes(inputs: CycleInputs, agreements: Agreements, moving: Collection[Symbol], risk: RiskState) -> dict[Symbol, StopChange]:
-    """A position that is about to change, or to be closed, has its stop looked at when that is done."""
+    """A position that is about to change, or to be closed, has its stop looked at when that is done.
+
+    Flat, in an account whose value nobody knows, may be an answer of nothing at all: no stop is taken away for it.
+    """
+    worthless = isinstance(agreements.account_value, Unknown)
     closing = inputs.flatten_reason is not None or risk.terminal is not None
     return {
         name: stop_change(inputs, name, agreement.agreed, confirmed_price(inputs, name, agreements.valid_observers))
         for name, agreement in agreements.by_symbol.items()
-        if name in inputs.products and name not in moving and (not closing or agreement.worst_contracts == 0)
+        if name in inputs.products
+        and name not in moving
+        and not (agreement.worst_contracts == 0 and worthless)
+        and (not closing or agreement.worst_contracts == 0)
     }
 
 

@@ -13,7 +13,7 @@ from threet.domain.decision import Decision, decide
 from threet.domain.inputs import CycleInputs
 from threet.domain.resting import RestingStop
 from threet.domain.symbol_state import SymbolState, after_stop
-from threet.domain.values import Known, Side
+from threet.domain.values import Known, Side, Unknown
 
 sizes = st.integers(-500, 500).filter(bool).map(lambda lots: Decimal(lots) / 10_000)
 
@@ -65,6 +65,13 @@ def test_without_a_position_or_a_wish_every_stop_goes():
     assert said(decide(at_target(Decimal("0.04"), percent=None, resting=[stop()]))) == (0, ["0xold"])
     flat = decide(inputs(votes={BTC: vote(BTC, 0)}, stops=(stop(),)))
     assert said(flat) == (0, ["0xold"])
+
+
+def test_an_account_of_nothing_at_all_is_no_reason_to_take_a_stop_away():
+    """So a venue answers that has lost sight of the account for a moment: flat, and worth 0. The position would stand without its stop."""
+    empty = decide(inputs(local=reading(value=0), votes={BTC: vote(BTC, 0)}, stops=(stop(),)))
+    assert isinstance(empty.account_value, Unknown)
+    assert said(empty) == (0, [])
 
 
 @pytest.mark.parametrize(
