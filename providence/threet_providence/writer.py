@@ -91,13 +91,13 @@ class SnapshotWriter:
     def write(self, work: Round) -> None:
         patience = Deadline(self._interval)
         for image in work.images:
-            self._calm.wait_for_pause(patience.left())
+            self._give_way(patience)
             if not self._tails.append(image):
                 content = to_bytes(image)
                 write_whole(self._folders.run(image.spec.id), content)
                 self._tails.begin(image, len(content))
         for image in work.ended:
-            self._calm.wait_for_pause(patience.left())
+            self._give_way(patience)
             write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
         sync_folder(self._folders.ending)
         for image in work.ended:
@@ -108,6 +108,11 @@ class SnapshotWriter:
         self._drop_older_segments(work.tick)
         self.archive()
         log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))
+
+    def _give_way(self, patience: Deadline) -> None:
+        """At the end of the process nobody goes first any more, whatever was said before."""
+        while not self._calm.wait_for_pause(min(self._poll, patience.left())) and patience.left() and not self._stop.is_set():
+            pass
 
     def _drop_older_segments(self, tick: int) -> None:
         """Every run's file now holds all up to ``tick``, or did not change since it was written.

@@ -38,6 +38,7 @@ SETTLED = 10
 
 BUSY = {
     "providence.runs_per_symbol": RUNS // len(SYMBOLS),
+    "providence.last_snapshots_timeout_seconds": 35,  # every file is written anew: on a busy disk that takes its time
     "providence.duration_market_seconds": [6_000, 40_000],
     "providence.max_loss_percent": [4, 40],
     "providence.target_percent": [4, 40],
