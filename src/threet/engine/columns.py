@@ -68,12 +68,17 @@ class RunColumns:
 
     def add(self, spec: RunSpec, symbol: int, strategy: int, parameters: Sequence[float]) -> int:
         """A place for a new run, its VOMS empty; returns the slot."""
-        return int(self.add_all([spec], [symbol], [strategy], [parameters])[0])
+        return int(self.add_all([spec], [symbol], [strategy], [parameters], [EntryLog()])[0])
 
     def add_all(
-        self, specs: Sequence[RunSpec], symbols: Sequence[int], strategies: Sequence[int], parameters: Sequence[Sequence[float]]
+        self,
+        specs: Sequence[RunSpec],
+        symbols: Sequence[int],
+        strategies: Sequence[int],
+        parameters: Sequence[Sequence[float]],
+        logs: Sequence[EntryLog],
     ) -> Slots:
-        """Places for new runs, each with its symbol's row, its strategy's number and its parameters; returns the slots."""
+        """Places for runs, each with its symbol's row, its strategy's number, its parameters and its history; returns the slots."""
         while len(self._free) < len(specs):
             self._grow()
         chosen = [self._free.pop() for _ in specs]
@@ -91,14 +96,15 @@ class RunColumns:
         width = self.parameters.shape[1]
         self.parameters[slots] = [[*row, *[0.0] * (width - len(row))] for row in parameters]
         self.state[slots] = 0.0
-        self.ids[slots] = [id_words(spec.id) for spec in specs]
+        words = b"".join(id_number(spec.id).to_bytes(16, "big") for spec in specs)
+        self.ids[slots] = np.frombuffer(words, dtype=">u8").reshape(-1, 2)
         self.active[slots] = self.dirty[slots] = True
         self.specs[slots] = np.fromiter(specs, dtype=object, count=len(specs))
         self.slot_of.update(zip((spec.id for spec in specs), chosen, strict=True))
         self._next_end_ms = min(self._next_end_ms, *(spec.ends_ms for spec in specs))
-        for slot, symbol in zip(chosen, symbols, strict=True):
-            self._logs[slot] = EntryLog()
-            self.members.join(slot, symbol)
+        self.members.join(chosen, symbols)
+        for slot, log in zip(chosen, logs, strict=True):
+            self._logs[slot] = log
         return slots
 
     def remove(self, slot: int) -> None:
@@ -203,12 +209,6 @@ class RunColumns:
         self.specs = np.append(self.specs, np.full(new - old, None))
         self._logs.extend([EntryLog()] * (new - old))  # one for all, since nothing is booked to a slot without a run
         self._free.extend(range(new - 1, old - 1, -1))
-
-
-def id_words(run_id: str) -> tuple[int, int]:
-    """A run's id as two unsigned 64-bit words, for the journal."""
-    value = id_number(run_id)
-    return value >> 64, value & 0xFFFF_FFFF_FFFF_FFFF
 
 
 def id_text(high: int, low: int) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Protocol
 
 import numpy as np
@@ -223,7 +224,7 @@ class Engine:
         self.next_number[symbol] = number + 1
         spec = draw_run(self.rules.population, symbol, number, self._now_ms(symbol), self.ancestors.of(symbol))
         self.born_ms.setdefault(symbol, spec.started_ms)
-        slots = self.add([spec])
+        slots = self.add([spec], [EntryLog()])
         self.runs.mark[slots] = self.market.marks[self.market.index[symbol]]
         return spec
 
@@ -231,26 +232,24 @@ class Engine:
         """The market time of a decision: of the last price, or of the symbol's newest bar close where that is later."""
         return max(self.market_ms, self.market.newest_close_ms(symbol) or 0)
 
-    def add(self, specs: Sequence[RunSpec]) -> Slots:
+    def add(self, specs: Sequence[RunSpec], logs: Sequence[EntryLog]) -> Slots:
         strategies = [self.strategy_index[spec.strategy] for spec in specs]
         ordered = [[s.parameters[p.name] for p in self.strategies[n].parameters] for s, n in zip(specs, strategies, strict=True)]
         rows = {symbol: self.market.add(symbol) for symbol in dict.fromkeys(spec.symbol for spec in specs)}
-        return self.runs.add_all(specs, [rows[spec.symbol] for spec in specs], strategies, ordered)
+        return self.runs.add_all(specs, [rows[spec.symbol] for spec in specs], strategies, ordered, logs)
 
     def load(self, resumed: Sequence[Resumed]) -> Slots:
         """Takes runs after the replay of all their entries; then marks them with the latest price. Returns their slots."""
-        runs, slots = self.runs, self.add([run.spec for run in resumed])
+        runs, slots = self.runs, self.add([run.spec for run in resumed], [run.entries for run in resumed])
         voms = [run.voms for run in resumed]
-        for name in ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades"):
-            getattr(runs, name)[slots] = [getattr(one, name) for one in voms]
+        names_of_voms = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades")
+        for name, column in zip(names_of_voms, zip(*map(attrgetter(*names_of_voms), voms), strict=True), strict=False):
+            getattr(runs, name)[slots] = column
         runs.risen[slots], runs.votes[slots] = [run.risen for run in resumed], [run.votes for run in resumed]
         names = [(*strategy.state, *[""] * (self.state_width - len(strategy.state))) for strategy in self.strategies]
         played = runs.strategy[slots].tolist()
         if self.state_width and resumed:
             runs.state[slots] = [[run.state.get(name, 0.0) for name in names[number]] for run, number in zip(resumed, played, strict=True)]
-        logs = runs.logs
-        for slot, run in zip(slots.tolist(), resumed, strict=True):
-            logs[slot] = run.entries
         marks = self.market.marks[runs.symbol[slots]]
         priced = np.flatnonzero(~np.isnan(marks))
         runs.update_price(slots[priced], marks[priced])

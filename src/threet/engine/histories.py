@@ -40,16 +40,20 @@ class Books:
     def trade(self, at: slice | Slots, prices: Floats, sizes: Floats) -> None:
         """One trade of each of these rows: ``Voms.add_trade``."""
         before, entry, added = self.size[at], self.entry[at], np.abs(sizes)
-        held = np.abs(before)
-        opens = (before == 0) | ((before > 0) == (sizes > 0))
+        held, notional = np.abs(before), added * prices
+        closes = (before != 0) & ((before > 0) != (sizes > 0))
         after = before + sizes
-        through, flat = ~opens & (added > held), ~opens & (after == 0)
-        self.fees[at] += added * prices * self.fee_rate[at]
-        gained = np.minimum(held, added) * (prices - entry) * np.where(before > 0, 1.0, -1.0)
-        self.realised[at] += np.where(opens, 0.0, gained)
-        average = np.where(held == 0, prices, (held * entry + added * prices) / (held + added))
-        self.entry[at] = np.where(opens, average, np.where(flat, 0.0, np.where(through, prices, entry)))
-        self.closed_trades[at] += flat | through
+        ends = closes & ((after == 0) | (added > held))
+        self.fees[at] += notional * self.fee_rate[at]
+        average = np.where(held == 0, prices, (held * entry + notional) / (held + added))
+        if closes.any():
+            gained = np.minimum(held, added) * (prices - entry) * np.sign(before)
+            self.realised[at] += np.where(closes, gained, 0.0)
+            kept = np.where(after == 0, 0.0, np.where(ends, prices, entry))
+            self.entry[at] = np.where(closes, kept, average)
+            self.closed_trades[at] += ends
+        else:
+            self.entry[at] = average
         self.size[at] = after
 
     def fund(self, at: slice | Slots, per_contract: Floats, sizes: Floats) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from threet.engine.types import Ints, Slots
@@ -15,11 +17,12 @@ class Members:
         self._arrays: list[Slots | None] = []  # the same, made when somebody asks
         self._counts: Ints = np.zeros(0, dtype=np.int64)
 
-    def join(self, slot: int, symbol: int) -> None:
-        self._make_rows(symbol + 1)
-        self._members[symbol].append(slot)
-        self._arrays[symbol] = None
-        self._counts[symbol] += 1
+    def join(self, slots: Sequence[int], symbols: Sequence[int]) -> None:
+        self._make_rows(max(symbols) + 1)
+        for slot, symbol in zip(slots, symbols, strict=True):
+            self._members[symbol].append(slot)
+            self._arrays[symbol] = None
+        self._counts += np.bincount(symbols, minlength=len(self._counts))
 
     def leave(self, slot: int, symbol: int) -> None:
         self._members[symbol].remove(slot)

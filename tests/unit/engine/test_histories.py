@@ -13,7 +13,8 @@ from threet.engine.voms import Voms
 
 prices = st.floats(1e-2, 1e5)
 sizes = st.floats(-1e4, 1e4).filter(lambda size: abs(size) > 1e-6)
-entry = st.tuples(st.just(TRADE), prices, sizes) | st.tuples(st.just(FUNDING), st.floats(-1, 1), st.floats(-1e4, 1e4))
+any_size = st.floats(-1e4, 1e4).filter(bool)  # the smallest that there are as well
+entry = st.tuples(st.just(TRADE), prices, sizes | any_size) | st.tuples(st.just(FUNDING), st.floats(-1, 1), st.floats(-1e4, 1e4))
 closing = st.tuples(st.none(), prices, st.just(0.0))  # as much as is open, the other way
 history = st.lists(entry | closing, max_size=12)
 COLUMNS = ("size", "entry", "realised", "fees", "funding", "closed_trades")
