@@ -120,6 +120,7 @@ def test_each_problem_is_told_with_its_cure(change: dict[str, object], words: st
         ("market rules: NEW/USDC:USDC is not listed", "the venue does not list it"),
         ("votes: warming up, or its candles are stale", "its indicators need closed candles"),
         ("votes: shard 0 has no fresh heartbeat", "see Providence above"),
+        ("votes: 23 of 47 runs are quarantined", "read quarantine/*.reason.json in its saved runs"),
         ("price: 30.0 s old, limit 10 s", "the market worker does not publish"),
         ("no consensus: dissent: local 1, b 2", "see the sources of this symbol"),
     ],

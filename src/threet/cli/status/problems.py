@@ -185,7 +185,10 @@ def _cycle(picture: Picture, settings: Settings) -> Iterator[Problem]:
     age = (picture.at - decision.at).total_seconds()
     limit = settings.freshness.max_decision_age_seconds
     if age > limit:
-        yield Problem(f"the last cycle was {age:.0f} s ago (limit {limit:g} s)", "the reconcile worker or beat is away or stuck: see above")
+        yield Problem(
+            f"the last cycle was {age:.0f} s ago (limit {limit:g} s)",
+            "the reconcile worker or beat is away or stuck: see above; where it is heard of, its log says why",
+        )
     if decision.status == "blocked" and not decision.reason.startswith("halted"):
         yield Problem(f"the last cycle could send nothing: {decision.reason}", _cure_of(decision))
 
@@ -264,6 +267,7 @@ def _cure_of_hold(reason: str) -> str:
         "not in products": "add it to `products` if it shall be traded, or close it by hand",
         "`3t adopt`": "compare the positions with what you expect, then `3t adopt`",
         "warming up": "wait: its indicators need closed candles; if it lasts, look into the market worker's log",
+        "are quarantined": "read quarantine/*.reason.json in its saved runs; once you have, move them away and start Providence again",
         "votes": "see Providence above; nothing is changed meanwhile",
         "price": "the market worker does not publish: look into its log",
         "older than our last fill": "wait: the next cycle looks again",
