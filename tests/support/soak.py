@@ -106,7 +106,8 @@ class Soak:
         lines = [
             "# The soak",
             "",
-            "Written by `make proof`: the embedded platform with the simulator's faults at a rate; looked at from outside.",
+            "Written by `make proof`: the embedded platform at 60 times, with the faults of the simulator at a rate each; "
+            "looked at from outside.",
             "Growth is that of the second half, by the median of all pairs (Theil-Sen). Samples as digits: 0 the lowest, 9 the highest.",
             "",
             "| what | |",
