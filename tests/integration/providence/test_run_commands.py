@@ -53,7 +53,9 @@ def status_of(manager, run_id):
 
 def trades_in(path):
     data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    return [kind for kind in json.loads(data)["voms_state"]["kinds"] if kind == "t"]
+    told = json.loads(data)["voms_state"]
+    entries = zip(told["kinds"], told["times_ms"], told["prices"], told["sizes"], strict=True)
+    return [entry for entry in entries if entry[0] == "t"]
 
 
 def test_the_list_is_what_the_database_says(platform):
