@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as AnswerLate
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
 
+from threet.engine.runs import RunImage
 from threet_providence.calm import Calm, Deadline, collect
 from threet_providence.files import Folders, archive_name, compressed, is_full, run_name, sync_folder, write_whole
 from threet_providence.journal import base_tick, segment_paths
@@ -17,6 +20,10 @@ from threet_providence.snapshots import to_bytes
 from threet_providence.tails import Tails
 
 log = logging.getLogger("providence.writer")
+
+
+_AT_ONCE, _MANY = 4, 64
+"""Files that wait for the disk together, which it then does together; of fewer than so many one after the other."""
 
 
 class SnapshotWriter:
@@ -90,15 +97,8 @@ class SnapshotWriter:
 
     def write(self, work: Round) -> None:
         patience = Deadline(self._interval)
-        for image in work.images:
-            self._give_way(patience)
-            if not self._tails.append(image):
-                content = to_bytes(image)
-                write_whole(self._folders.run(image.spec.id), content)
-                self._tails.begin(image, len(content))
-        for image in work.ended:
-            self._give_way(patience)
-            write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
+        _each(lambda image: self._save(image, patience), work.images)
+        _each(lambda image: self._save_ended(image, patience), work.ended)
         sync_folder(self._folders.ending)
         for image in work.ended:
             self._folders.run(image.spec.id).unlink(missing_ok=True)
@@ -108,6 +108,17 @@ class SnapshotWriter:
         self._drop_older_segments(work.tick)
         self.archive()
         log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))
+
+    def _save(self, image: RunImage, patience: Deadline) -> None:
+        self._give_way(patience)
+        if not self._tails.append(image):
+            content = to_bytes(image)
+            write_whole(self._folders.run(image.spec.id), content)
+            self._tails.begin(image, len(content))
+
+    def _save_ended(self, image: RunImage, patience: Deadline) -> None:
+        self._give_way(patience)
+        write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
 
     def _give_way(self, patience: Deadline) -> None:
         """At the end of the process nobody goes first any more, whatever was said before."""
@@ -144,3 +155,13 @@ class SnapshotWriter:
         for run_id in there:
             (self._folders.ending / run_name(run_id)).unlink()
             self._to_archive.discard(run_id)
+
+
+def _each(save: Callable[[RunImage], None], images: Sequence[RunImage]) -> None:
+    """All are done with when this returns or raises the first error: each is of another run."""
+    if len(images) < _MANY:
+        for image in images:
+            save(image)
+        return
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="snapshot-file") as pool:
+        list(pool.map(save, images))
