@@ -22,8 +22,9 @@ from threet_providence.tails import Tails
 log = logging.getLogger("providence.writer")
 
 
-_AT_ONCE, _MANY = 4, 64
-"""Files that wait for the disk together, which it then does together; of fewer than so many one after the other."""
+_AT_ONCE, _MANY = 4, 1_000
+"""Files that wait for the disk together, which it then does together. Fewer than so many are written one after the other: there is time,
+and a tick that comes meanwhile meets one of them at the disk and not four."""
 
 
 class SnapshotWriter:
