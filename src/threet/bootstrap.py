@@ -191,6 +191,7 @@ def build_cycle(settings: Settings, parts: CycleParts) -> ReconcileCycle:
             parts.account,
             expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
             fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
+            max_clock_skew=timedelta(seconds=float(settings.exchange.max_clock_skew_seconds)),
             imports=lambda: import_emergencies(files, store),
         ),
         gatherer=Gatherer(store, parts.market, parts.account, parts.prices, parts.observers, parts.terms),

@@ -17,6 +17,7 @@ from threet.domain.agreement import RejectedReport, find_agreements
 from threet.domain.decision import Decision, decide
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
+from threet.domain.targets import ReduceOnly
 from threet.domain.values import Known, MarketRules, Symbol, Unknown
 
 LEASE = "reconcile"
@@ -302,4 +303,7 @@ def _status(decision: Decision) -> tuple[str, str]:
     holds = {name: item.result for name, item in decision.by_symbol.items() if item.result.startswith("hold")}
     if holds:
         return "held", "; ".join(f"{name} {result}" for name, result in holds.items())
+    kept = {name: item.target.reason for name, item in decision.by_symbol.items() if isinstance(item.target, ReduceOnly)}
+    if kept:
+        return "idle", f"nothing to reduce, and nothing may grow in {'; '.join(f'{name}: {reason}' for name, reason in kept.items())}"
     return "idle", "every symbol is at its target"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from threet.application.facts import Fill, OpenOrder, OrderAnswer
 from threet.application.ports import AccountData
 from threet.application.store import AlreadySettled, CycleStore, OrderRecord
-from threet.domain.errors import VenueError
+from threet.domain.errors import VenueError, VenueSilent
 from threet.domain.order_life import ForbiddenStep
 from threet.domain.symbol_state import SymbolState, after_liquidation, after_stop
 from threet.domain.values import OrderState, Symbol, Unknown
@@ -107,12 +107,14 @@ class Settler:
         *,
         expiry_margin: timedelta,
         fills_overlap: timedelta,
+        max_clock_skew: timedelta,
         imports: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._store = store
         self._account = account
         self._expiry_margin = expiry_margin
         self._fills_overlap = fills_overlap
+        self._max_clock_skew = max_clock_skew
         self._imports = imports
 
     def settle(self, venue_now: datetime, observed_at: datetime) -> Settlement:
@@ -129,6 +131,7 @@ class Settler:
             stops, foreign = self._resting(unsettled)
             unsettled = [order for order in unsettled if order not in stops]
             fills = _each_once(self._account.fills_since(self._start(unsettled, venue_now)))
+            self._refuse_older_than_their_orders(fills, unsettled)
         except VenueError as error:
             return Settlement(0, unsettled, [], 0, readable=False, problems=[f"stops or fills could not be read: {error}"])
         self._lock_liquidated(fills, observed_at)
@@ -167,6 +170,16 @@ class Settler:
         newer_than = venue_now - self._expiry_margin - self._fills_overlap
         asked_for = [order.created_at for order in unsettled if watermark is None or order.expires_at >= newer_than]
         return min([watermark or self._first_agreement() or venue_now, *asked_for]) - self._fills_overlap
+
+    def _refuse_older_than_their_orders(self, fills: Sequence[Fill], unsettled: Sequence[OrderRecord]) -> None:
+        """A clock that tells so is wrong, and would hide what our orders did from who asks for it since a moment. Raises VenueSilent."""
+        created = {order.client_order_id: order.created_at for order in unsettled}
+        for fill in fills:
+            order_at = created.get(fill.client_order_id or "")
+            if order_at is not None and fill.exchange_time < order_at - self._max_clock_skew:
+                raise VenueSilent(
+                    f"expected fill {fill.fill_id} after its order of {order_at.isoformat()}, was {fill.exchange_time.isoformat()}"
+                )
 
     def _first_agreement(self) -> datetime | None:
         return min((state.agreed_at for state in self._store.symbol_states().values() if state.agreed_at is not None), default=None)

@@ -22,6 +22,8 @@ from threet.domain.errors import VenueRefused, VenueSilent
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import OrderState, Symbol
 
+SKEW = timedelta(seconds=5)
+
 
 def liquidate_short(desk: Desk) -> None:
     desk.simulator.set_price("BTC", "900000")
@@ -169,9 +171,9 @@ def test_a_worker_that_was_stopped_before_its_send_and_revived_too_late_sends_no
         pass_venue_time(desk, 2.5)
         lease = desk.store.acquire_lease("reconcile", desk_holder(), 10)
         assert lease is not None
-        Settler(desk.store, desk.account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60)).settle(
-            desk.market.exchange_time(), desk.clock.now()
-        )
+        Settler(
+            desk.store, desk.account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60), max_clock_skew=SKEW
+        ).settle(desk.market.exchange_time(), desk.clock.now())
         settled.append(desk.store.orders(1)[0].state)
 
     desk.vote({BTC: 8, ETH: 8})
@@ -196,7 +198,9 @@ def test_an_order_that_another_cycle_settles_while_this_one_looks_it_up_keeps_wh
     pass_venue_time(desk, 2.5)
 
     def settle(account: Any) -> Settlement:
-        settler = Settler(desk.store, account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60))
+        settler = Settler(
+            desk.store, account, expiry_margin=timedelta(seconds=0.2), fills_overlap=timedelta(seconds=60), max_clock_skew=SKEW
+        )
         return settler.settle(desk.market.exchange_time(), desk.clock.now())
 
     def overtaken(client_order_id: str, name: Symbol) -> OrderAnswer:

@@ -178,6 +178,7 @@ def settle(desk: Desk, account: Any) -> None:
         account,
         expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
         fills_overlap=timedelta(seconds=float(chosen.fills_overlap_seconds)),
+        max_clock_skew=timedelta(seconds=5),
     )
     settler.settle(desk.market.exchange_time(), desk.clock.now())
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.integration.cycle.test_cycle import Killed, TradingThat, die
+from tests.integration.cycle.test_cycle import Killed, TradingThat, die, until
 from tests.support.clocks import AheadClock
 from tests.support.cycle import BTC
 
@@ -101,3 +101,28 @@ def test_a_heartbeat_of_a_clock_that_runs_ahead_is_no_sign_of_life(desk):
     desk.cycle()
     assert desk.target(BTC)["kind"] == "Hold"
     assert "future" in desk.target(BTC)["reason"]
+
+
+@pytest.mark.parametrize("seconds", [60, -60])
+def test_fills_whose_times_cannot_be_are_no_answer(desk, seconds):
+    """Ahead, no source would be later than them for a minute; behind, the position would have changed by nothing that we did."""
+    desk.simulator.fault("skewed_clock", seconds=seconds, match={"type": "userFillsByTime"})
+    desk.vote({BTC: 8})
+    assert desk.cycle().unresolved == 1
+    told = desk.cycle()
+    assert (told.status, told.unresolved) == ("blocked", 1)
+    assert "expected a time that has been" in told.reason or "after its order" in told.reason
+    desk.simulator.clear_faults()
+    until(lambda: desk.cycle().status == "idle", lambda: None)
+    assert desk.held(BTC) > 0
+    assert desk.store.unsettled_orders() == []
+    assert desk.store.symbol_states()[BTC].lock_reason is None
+
+
+def test_a_cycle_that_may_not_open_does_not_say_that_all_is_at_its_target(desk):
+    desk.simulator.fault("http_500", match={"type": "userNonFundingLedgerUpdates"})
+    desk.vote({BTC: 8})
+    told = desk.cycle()
+    assert told.status == "idle"
+    assert "nothing may grow" in told.reason
+    assert "transfers could not be read" in told.reason
