@@ -113,7 +113,7 @@ def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds
     from threet.cli.flattening import progress
     from threet.cli.status.build import make_reader
 
-    reader, end, said = make_reader(settings, secret_values), time.monotonic() + timeout_seconds, ""
+    reader, begun, said = make_reader(settings, secret_values), time.monotonic(), ""
     started = reader.read().at
     margin = timedelta(seconds=float(settings.reconciliation.expiry_margin_seconds))
     while True:
@@ -122,9 +122,9 @@ def _wait_until_flat(settings: Settings, secret_values: Secrets, timeout_seconds
             click.echo(state.line)
             said = state.line
         if state.done:
-            click.echo("Flat. Nothing is opened again until `3t resume`.")
+            click.echo(f"Flat after {time.monotonic() - begun:.1f} s. Nothing is opened again until `3t resume`.")
             return
-        if time.monotonic() >= end:
+        if time.monotonic() - begun >= timeout_seconds:
             raise click.ClickException(f"not flat after {timeout_seconds:g} s; it goes on in the background. {state.line}")
         time.sleep(settings.cli.refresh_seconds)
 

@@ -49,7 +49,8 @@ def _flatten_closes_everything_and_says_so(show: Show) -> None:
     show.wait_until(held, 60, "a position")
     done = show.command("flatten", "for", "tonight", seconds=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Flat. Nothing is opened again until `3t resume`." in done.stdout
+    assert "Flat after " in done.stdout
+    assert " s. Nothing is opened again until `3t resume`." in done.stdout
     assert held() == []
     assert any(problem["what"].startswith("flattening: for tonight") for problem in show.status()["problems"])
     assert show.command("resume").returncode == 0
