@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ CHANGES = {
 @dataclass(frozen=True, slots=True)
 class Job:
     """One account with its database; the cycle of it is killed ``when`` (before or after) ``point``, or runs to its end where that is
-    empty. ``trace`` names each point that was reached."""
+    empty. ``trace`` names each point that was reached. ``sends_first``: an offender is run instead, see ``SendsFirst``."""
 
     folder: str
     simulator_url: str
@@ -42,6 +42,7 @@ class Job:
     trace: str
     point: str = ""
     when: str = ""
+    sends_first: bool = False
 
 
 def open_desk(
@@ -80,6 +81,24 @@ class ProcessPoints(Points):
         desk.store = self.named(desk.store)
 
 
+class SendsFirst:
+    """The real store of an offender: an intent is committed with the order's outcome, once it was sent."""
+
+    def __init__(self, real: Any) -> None:
+        self._real = real
+        self._intents: dict[str, Callable[[], None]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def commit_intent(self, order: Any, lease: Any, check: Any) -> None:
+        self._intents[order.client_order_id] = lambda: self._real.commit_intent(order, lease, check)
+
+    def record_outcome(self, client_order_id: str, *rest: Any, **named: Any) -> None:
+        self._intents.pop(client_order_id, lambda: None)()
+        self._real.record_outcome(client_order_id, *rest, **named)
+
+
 def wait_for_lease(engine: Engine, desk: Desk) -> None:
     """Until that of a killed cycle is over: the cycle of this process is to be one that works."""
     while True:
@@ -94,6 +113,7 @@ def run(job: Job) -> None:
     simulator = SimulatorProcess(Path(job.folder) / "not-mine")  # another process has started it
     simulator.url = job.simulator_url
     desk, engine = open_desk(job, simulator)
+    desk.store = SendsFirst(desk.store) if job.sends_first else desk.store  # type: ignore[assignment]
     wait_for_lease(engine, desk)
     ProcessPoints(job).arm(desk, engine)
     result = desk.cycle()

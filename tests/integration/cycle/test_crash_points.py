@@ -77,7 +77,8 @@ class Books:
         self.executed = len({fill["oid"] for fill in self.fills})
         names = [order["c"] for action in simulator.actions("order") if action["user"] == address for order in action["action"]["orders"]]
         assert len(names) >= self.executed > 0, names
-        self.sent_twice = len(names) - len(set(names))
+        self.names = set(names)
+        self.sent_twice = len(names) - len(self.names)
 
     def path(self, coin: str) -> list[Decimal]:
         sides = {"B": 1, "A": -1}
@@ -85,7 +86,10 @@ class Books:
 
 
 def recovered(simulator: SimulatorProcess, job: Job, what: str) -> dict[Symbol, Decimal]:
-    """Runs cycles as a restarted worker would, until nothing is open and nothing is left to do; what the venue says is held then."""
+    """Runs cycles as a restarted worker would, until nothing is open and nothing is left to do; what the venue says is held then.
+
+    Whatever the venue was sent had its intent before.
+    """
     desk, engine = open_desk(job, simulator)
     try:
         desk.vote(VOTES_AFTER)  # Providence never stopped to publish them
@@ -95,6 +99,8 @@ def recovered(simulator: SimulatorProcess, job: Job, what: str) -> dict[Symbol, 
             assert time.monotonic() < end, f"{what}: {results[-1]}"
             results.append(desk.cycle())
         assert desk.store.unsettled_orders() == []
+        without_intent = Books(simulator, job).names - {order.client_order_id for order in desk.store.orders(1000)}
+        assert not without_intent, f"{what}: sent without an intent: {without_intent}"
         return {name: desk.held(name) for name in (BTC, ETH)}
     finally:
         desk.close()
@@ -171,6 +177,15 @@ def matrix(accounts: Accounts, simulator: SimulatorProcess, wanted: Callable[[st
 def test_a_worker_killed_around_its_first_order_finds_it_or_sends_it_once(on_sqlite, still_market):
     around = {("commit commit_intent 1", "after"), ("send order 1", "after"), ("commit record_outcome 1", "after")}
     assert matrix(on_sqlite, still_market, lambda point, when: (point, when) in around) == len(around)
+
+
+def test_a_worker_that_sends_before_it_commits_the_intent_is_found(on_sqlite, still_market):
+    """An offender: without it nobody would know that the matrix can fail."""
+    _, expected = expect(on_sqlite, still_market)
+    job = replace(on_sqlite.new(), sends_first=True)
+    on_sqlite.crash(job, "send order 1", "after")
+    with pytest.raises(AssertionError, match="sent without an intent"):
+        check(still_market, job, expected, "an offender killed after its first order")
 
 
 @pytest.mark.faults
