@@ -34,7 +34,7 @@ from threet.settings import Settings, load_settings
 BTC, ETH = symbol("BTC/USDC:USDC"), symbol("ETH/USDC:USDC")
 MASTER, AGENT = make_wallet(11), make_wallet(12)
 
-QUICK = {
+QUICK: dict[str, dict[str, Any]] = {
     "reconciliation": {"order_expires_seconds": 2, "expiry_margin_seconds": 0.2, "settle_margin_ms": 1, "lease_seconds": 10},
     "limits": {"drawdown_readings": 1},
     "exchange": {"request_timeout_seconds": 2, "requests_per_minute": 1_000_000},
@@ -115,10 +115,12 @@ class Desk:
         master: Wallet = MASTER,
         agent: Wallet = AGENT,
         clock: Clock | None = None,
+        settings: Settings | None = None,
     ) -> None:
+        """``settings`` that were read before go before ``changes``."""
         self.simulator = simulator
         self.address = master.address
-        self.settings = settings_for(folder, simulator.url, changes)
+        self.settings = settings or settings_for(folder, simulator.url, changes)
         engine = make_engine(self.settings)
         self.clock = clock or SystemClock()
         self.store = SqlCycleStore(engine)
@@ -163,8 +165,11 @@ class Desk:
         """One cycle, with the last snapshot."""
         return build_cycle(self.settings, self.parts(**changes)).run()
 
-    def vote(self, votes: dict[Symbol, int], *, warm: bool = True) -> None:
-        """Publishes eight runs per product, of which abs(n) vote, all in the direction of n's sign; 0 where nothing is said."""
+    def vote(self, votes: dict[Symbol, int], *, warm: bool = True, changed: bool = True) -> None:
+        """Publishes eight runs per product, of which abs(n) vote, all in the direction of n's sign; 0 where nothing is said.
+
+        Where nothing ``changed``, as Providence does it: the heartbeat alone.
+        """
         now = self.clock.now()
         given = {product.symbol: votes.get(product.symbol, 0) for product in self.products.all()}
         rows = [
@@ -188,7 +193,7 @@ class Desk:
             for run in range(8)
         ]
         by_symbol = {name: SymbolRuns(warm, 8, 0, now) for name in given}
-        self.runs.publish(rows, ShardHeartbeat(0, self.settings.providence.shards, now, now, 1, by_symbol))
+        self.runs.publish(rows if changed else [], ShardHeartbeat(0, self.settings.providence.shards, now, now, 1, by_symbol))
 
     def held(self, name: Symbol) -> Decimal:
         """What the simulator's own ledger says."""

@@ -162,15 +162,18 @@ class SimulatorProcess:
         self.post("/sim/faults", {"action": "clear"})
 
     def get(self, path: str) -> dict[str, Any]:
-        return _request(self.url + path, None)
+        return self._ask(path, None)
 
     def post(self, path: str, body: Any) -> dict[str, Any]:
         """Any path, the venue's ones too. A refusal is an AssertionError with the server's text."""
-        return _request(self.url + path, body)
+        return self._ask(path, body)
 
     def info(self, body: Any) -> Any:
         """A public request to the venue."""
-        return _request(self.url + "/info", body)
+        return self._ask("/info", body)
+
+    def _ask(self, path: str, body: Any) -> Any:
+        return _request(self.url + path, body)
 
     def _ready_line(self) -> str:
         process = self._process

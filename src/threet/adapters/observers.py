@@ -9,7 +9,7 @@ import re
 import secrets
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -30,6 +30,7 @@ MAX_REPORT_BYTES = 1_000_000
 MAX_REPORT_BRACKETS = 100
 MAX_SEQUENCE = 2**63 - 1  # of the database's column
 
+Get = Callable[[str, float, int], tuple[int, bytes]]
 _DECIMAL = re.compile(r"^-?\d{1,30}(\.\d{1,30})?$")
 
 
@@ -42,14 +43,23 @@ class ReportRefused(Exception):
 
 
 class HttpObserver:
-    """Fulfils the port ``ObserverNode`` for one node of config.yml."""
+    """Fulfils the port ``ObserverNode`` for one node of config.yml. ``get`` is how a node is asked: url, time-out, most bytes."""
 
-    def __init__(self, node: ObserverNodeSettings, account: str, sequences: ObserverSequences, clock: Clock, settings: Settings) -> None:
+    def __init__(
+        self,
+        node: ObserverNodeSettings,
+        account: str,
+        sequences: ObserverSequences,
+        clock: Clock,
+        settings: Settings,
+        get: Get | None = None,
+    ) -> None:
         self._node = node
         self._account = account
         self._sequences = sequences
         self._clock = clock
         self._timeout = settings.observers.request_timeout_seconds
+        self._get = get or bounded_get
         self._key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(node.public_key))
 
     @property
@@ -69,7 +79,7 @@ class HttpObserver:
         return Known(observation, observation.observed_at, self.name)
 
     def _fetch(self, nonce: str) -> dict[str, Any]:
-        status, body = bounded_get(f"{self._node.url.rstrip('/')}/v1/positions?nonce={nonce}", self._timeout, MAX_REPORT_BYTES + 1)
+        status, body = self._get(f"{self._node.url.rstrip('/')}/v1/positions?nonce={nonce}", self._timeout, MAX_REPORT_BYTES + 1)
         if status != 200:
             raise ReportRefused(f"status {status}: {body[:200].decode('utf-8', 'replace')}")
         if len(body) > MAX_REPORT_BYTES:

@@ -8,6 +8,7 @@ import logging
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -71,7 +72,7 @@ async def serve(settings: Settings, signer: Signer, sequence: SequenceFile, host
     async with aiohttp.ClientSession(timeout=timeout, headers=headers, connector=aiohttp.TCPConnector(limit=1)) as session:
         venue = exchange.base_url or VENUES[exchange.mode]
         refresh = observers.sub_accounts_refresh_seconds, observers.marks_refresh_seconds
-        reader = Reader(session, venue, signer.account, observers.interval_seconds, *refresh)
+        reader = Reader(session, venue, signer.account, observers.interval_seconds, *refresh, lambda: datetime.now(UTC))
         runner = web.AppRunner(make_app(reader, signer, sequence, observers.answer_timeout_seconds), access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, host, port, shutdown_timeout=observers.answer_timeout_seconds)

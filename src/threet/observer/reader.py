@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import time
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,6 +26,8 @@ class Reader:
     The list of sub-accounts and the mark prices weigh ten times what an account does: they are read again after ``refresh_seconds`` and
     ``marks_seconds``; the accounts are read each time. Who asks while the venue gives none has no other try begun before
     the interval is over: that is this process's share of the venue's patience.
+
+    ``now`` is this machine's wall clock, UTC; durations are the event loop's.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class Reader:
         interval_seconds: float,
         refresh_seconds: float,
         marks_seconds: float,
+        now: Callable[[], datetime],
     ) -> None:
         self._session = session
         self._url = base_url.rstrip("/") + "/info"
         self._account = account
         self._interval = interval_seconds
+        self._now = now
         self._turn = asyncio.Lock()
         self._latest: Reading | None = None
         self._latest_at = float("-inf")
@@ -57,14 +60,14 @@ class Reader:
     @property
     def age_seconds(self) -> float | None:
         """Of the latest reading; None where there is none."""
-        return None if self._latest is None else time.monotonic() - self._latest_at
+        return None if self._latest is None else _seconds() - self._latest_at
 
     async def latest(self) -> Reading:
         """The latest reading, or a new one where that is older than the interval. Raises Unreadable; never an old one instead."""
         async with self._turn:
             latest = self._latest
-            if latest is None or time.monotonic() - self._latest_at > self._interval:
-                if self.last_error is not None and time.monotonic() - self._begun_at < self._interval:
+            if latest is None or _seconds() - self._latest_at > self._interval:
+                if self.last_error is not None and _seconds() - self._begun_at < self._interval:
                     raise Unreadable(self.last_error)
                 latest = await self._renew()
             return latest
@@ -72,16 +75,16 @@ class Reader:
     async def poll(self) -> None:
         """Reads at every interval, for ever. A reading that fails is logged once per reason and tried again."""
         while True:
-            started = time.monotonic()
+            started = _seconds()
             try:
                 async with self._turn:
                     await self._renew()
             except Unreadable:
                 pass
-            await asyncio.sleep(max(0.0, self._interval - (time.monotonic() - started)))
+            await asyncio.sleep(max(0.0, self._interval - (_seconds() - started)))
 
     async def _renew(self) -> Reading:
-        started = self._begun_at = time.monotonic()
+        started = self._begun_at = _seconds()
         try:
             reading = await self._read()
         except Unreadable as error:
@@ -96,7 +99,7 @@ class Reader:
         return reading
 
     async def _read(self) -> Reading:
-        observed_at, observed_monotonic = datetime.now(UTC), time.monotonic()
+        observed_at, observed_monotonic = self._now(), _seconds()
         own = account_view(await self._info({"type": "clearinghouseState", "user": self._account}))
         complete, others = await self._sub_views()
         if observed_monotonic - self._marks_at >= self._marks_refresh:
@@ -116,7 +119,7 @@ class Reader:
             return False, []
 
     async def _addresses(self) -> tuple[str, ...]:
-        started = time.monotonic()
+        started = _seconds()
         if self._sub_accounts is None or started - self._listed_at >= self._refresh:
             self._sub_accounts = sub_account_addresses(await self._info({"type": "subAccounts", "user": self._account}))
             self._listed_at = started
@@ -138,3 +141,8 @@ class Reader:
             return json.loads(body)
         except (ValueError, RecursionError) as error:
             raise Unreadable(f"{what}: expected JSON, found {body[:60]!r}") from error
+
+
+def _seconds() -> float:
+    """Of the running loop's clock, which only rises."""
+    return asyncio.get_running_loop().time()
