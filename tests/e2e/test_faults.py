@@ -130,6 +130,34 @@ def sent_orders(platform: Platform) -> list[str]:
     return [order["c"] for action in actions if action["type"] == "order" for order in action["action"]["orders"]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        ("lost_answer", {"path": "exchange", "type": "order"}),
+        ("http_500", {"type": "userFillsByTime"}),
+        ("wrong_sign", {"type": "clearinghouseState", "source": "3t-observer-b"}),
+    ],
+    ids=lambda told: told if isinstance(told, str) else "",
+)
+def test_a_fault_of_the_exchange_is_met_and_got_over(platform, kind, match):
+    """Three of the fault matrix through real processes: what happened between the platform and the exchange is in its own log."""
+    fault = platform.simulator_post("/sim/faults", {"action": "set", "kind": kind, "match": match})["id"]
+
+    def hits() -> int:
+        return next(each["hits"] for each in platform.simulator_post("/sim/faults", {"action": "list"})["faults"] if each["id"] == fault)
+
+    try:
+        platform.wait(lambda: hits() > 0, 150, "the fault to be met")
+        told = platform.next_decisions(1)[-1]
+    finally:
+        platform.simulator_post("/sim/faults", {"action": "clear"})
+    if kind == "http_500":
+        assert told.status == "blocked"
+    platform.wait(lambda: platform.is_well() and not platform.store.unsettled_orders(), 90, "everything to be in order again")
+    sent = sent_orders(platform)
+    assert len(sent) == len(set(sent))
+
+
 def test_no_order_was_ever_sent_twice(platform):
     sent = sent_orders(platform)
     assert sent
