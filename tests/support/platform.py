@@ -55,7 +55,8 @@ class Platform:
         self._process = children.start(command, stdout=output, stderr=output, cwd=PROJECT, start_new_session=True)
         output.close()
         try:
-            self.wait(lambda: (self.folder / "config.yml").exists() and bool(self._decisions_or_none()), 120, "a first decision")
+            written = [self.folder / name for name in ("config.yml", "secrets.yml")]
+            self.wait(lambda: all(file.exists() for file in written) and bool(self._decisions_or_none()), 120, "a first decision")
             self.wait(self.is_well, 90, "a decision on consensus")
         except BaseException:
             self.stop()
