@@ -1,7 +1,7 @@
 # 3T on one machine. `make` alone lists what there is to do.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-faults proof test-compose check fix deps lock bench clean venv
+.PHONY: help demo test test-unit test-faults faults-page proof test-compose check fix deps lock bench clean venv
 .PHONY: install restart logs status halt resume flatten migrate backup restore
 
 # Dozens of processes start here, and each would compile all its code and rewrite all tests' assertions anew.
@@ -79,6 +79,9 @@ proof: venv ## at length, by hand: kills, the state machine, every mutant of Unk
 	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile proof tests/integration/machine
 	$(BIN)/python -m tests.mutation --report docs/proofs/mutation.md
 	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/soak/test_soak.py
+
+faults-page: venv ## write docs/faults.md anew, by the fault matrix that checks it
+	THREET_FAULTS_PAGE=1 $(PYTEST) -m faults tests/integration/cycle/test_fault_matrix.py -k "page"
 
 check: venv ## lint, format, types and import rules; changes nothing
 	$(BIN)/ruff check .
