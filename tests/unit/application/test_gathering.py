@@ -133,7 +133,8 @@ def test_an_observer_whose_question_ends_without_an_answer_is_unknown_and_the_ot
 
 def test_a_clock_or_an_order_that_the_venue_does_not_tell_of_is_unknown():
     nothing: Any = None
-    settler = Settler(nothing, Away(), expiry_margin=timedelta(), fills_overlap=timedelta())  # type: ignore[arg-type]
+    away: Any = Away()
+    settler = Settler(nothing, away, expiry_margin=timedelta(), fills_overlap=timedelta(), max_clock_skew=timedelta())
     assert settler._look_up(SimpleNamespace(client_order_id="0x1", symbol=BTC)) == Unknown("away")  # type: ignore[arg-type]
     cycle: Any = SimpleNamespace(_market=Away(), _clock=None)
     assert ReconcileCycle._read_venue_clock(cycle) == Unknown("the venue's clock could not be read: away")
