@@ -13,7 +13,7 @@ UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, AttributeError, In
 """What reading bytes that are not what they should be can raise, besides the errors of the disk."""
 
 _LAST_MOMENT = 253_402_300_799_999  # 9999-12-31 in ms: what a row of the database can show
-_MOST_COUNTED = 2**63 - 1  # what a run's file can say
+_INT64 = 2**63 - 1  # what a column of the engine can hold
 
 
 def strict_json(data: bytes) -> Any:
@@ -44,9 +44,9 @@ def _claims(image: RunImage) -> Iterator[tuple[bool, str, object]]:
     yield _is_moment(spec.started_ms), "started_ms between 1970 and 9999", spec.started_ms
     yield _is_moment(spec.ends_ms), "ends_ms between 1970 and 9999", spec.ends_ms
     yield image.ended_ms is None or _is_moment(image.ended_ms), "ended_ms between 1970 and 9999", image.ended_ms
-    yield 0 <= spec.number <= _MOST_COUNTED, "a number of 64 bits", spec.number
-    yield 0 <= spec.seed <= _MOST_COUNTED, "a seed of 64 bits", spec.seed
-    yield 0 <= image.tick <= _MOST_COUNTED, "a journal_tick of 64 bits", image.tick
+    yield 0 <= spec.number <= _INT64, "a number of 64 bits", spec.number
+    yield 0 <= spec.seed <= _INT64, "a seed of 64 bits", spec.seed
+    yield 0 <= image.tick <= _INT64, "a journal_tick of 64 bits", image.tick
     yield image.direction in (-1, 0, 1), "position_direction -1, 0 or 1", image.direction
     yield bool(spec.strategy.strip()), "a strategy", spec.strategy
     yield bool(spec.symbol.strip()), "a symbol", spec.symbol
