@@ -40,6 +40,9 @@ ROOM = {"limits": {"max_gross_exposure_percent": 120, "max_net_exposure_percent"
 """The cap of one symbol is what holds, so that each of them settles down by itself."""
 
 
+pytestmark = pytest.mark.timeout(400)  # a backstop: some hundred cycles each, on a busy machine too
+
+
 @pytest.fixture
 def world(tmp_path: Path, make_engine: MakeEngine) -> Iterator[World]:
     world = World(tmp_path, make_engine, changes=ROOM)

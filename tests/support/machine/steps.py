@@ -93,9 +93,11 @@ class Machine(RuleBasedStateMachine):
         self.world.move_price(name, 1 + Decimal(percent) / 100)
         self.world.cycle()
 
-    @rule(fault=st.sampled_from(ORDER_FAULTS), after=st.sampled_from([1.5, 4.0, 6.0, 10.0]))
-    def the_venue_fails_at_an_order(self, fault: tuple[str, dict[str, Any]], after: float) -> None:
-        """Something is to be sent meanwhile, and looked up soon."""
+    @rule(fault=st.sampled_from(ORDER_FAULTS), after=st.sampled_from([1.5, 4.0, 6.0, 10.0]), in_order=st.booleans())
+    def the_venue_fails_at_an_order(self, fault: tuple[str, dict[str, Any]], after: float, in_order: bool) -> None:
+        """Something is to be sent meanwhile, and looked up soon; ``in_order``: nothing else is wrong, so that it surely is."""
+        if in_order:
+            self.a_person_puts_everything_right()
         self.world.fault(fault[0], **fault[1])
         self._turn_round()
         self.world.cycle()
@@ -137,8 +139,16 @@ class Machine(RuleBasedStateMachine):
     def our_own_reader_is_mended(self) -> None:
         self.world.our_reader_errs(None)
 
-    @rule(point=st.sampled_from(POINTS), when=st.sampled_from(["before", "after"]), name=symbols, votes=st.sampled_from([-8, 0, 8]))
-    def the_worker_dies(self, point: str, when: str, name: Any, votes: int) -> None:
+    @rule(
+        point=st.sampled_from(POINTS),
+        when=st.sampled_from(["before", "after"]),
+        name=symbols,
+        votes=st.sampled_from([-8, 0]),
+        in_order=st.booleans(),
+    )
+    def the_worker_dies(self, point: str, when: str, name: Any, votes: int, in_order: bool = False) -> None:
+        if in_order:
+            self.a_person_puts_everything_right()
         self.world.vote(name, votes)
         self.world.cycle((when, point))
 

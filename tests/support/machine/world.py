@@ -241,8 +241,9 @@ class World:
             self.last = cycle.run()
         except Crash as where:
             self.say("crash", str(where))
+            self.audit.count("crash")
             self.restart()
-        self.points.begin(None)
+        self.points.armed = None
         self._tell(self.last)
         self.audit.after_step()
         return self.last
@@ -369,6 +370,8 @@ class World:
 
     def _tell(self, result: CycleResult | None) -> None:
         if result is not None:
+            for one in result.sent:
+                self.audit.count(f"answer {one.state}")
             sent = [(one.client_order_id, one.symbol, str(one.state), one.text) for one in result.sent]
             self.say("cycle", result.cycle_id, result.status, result.reason, sent, result.unresolved)
         self.audit.tell_news(self.say)
