@@ -67,6 +67,24 @@ def check_caps(correction: Correction, held: Mapping[Symbol, Exposure], pending:
     _require("net exposure", net, caps.net_notional)
 
 
+def room_of(correction: Correction, held: Mapping[Symbol, Exposure], pending: Sequence[Pending], caps: Caps) -> tuple[Decimal, str]:
+    """How many contracts >= 0 of an opening ``correction`` the caps of exposure leave, beside ``pending``, and the cap that leaves least.
+
+    ``check_caps`` has the last word; it refuses no size up to this one that it would not refuse at any size.
+    """
+    symbol, sign = correction.symbol, correction.side.sign
+    worst = {name: max(abs(_worst(name, held[name], pending, 1)), abs(_worst(name, held[name], pending, -1))) for name in held}
+    toward = {name: _worst(name, held[name], pending, sign) * sign for name in held}
+    others = sum((worst[name] for name in held if name != symbol), Decimal(0))
+    rooms = {
+        f"notional of {symbol}": caps.symbol_notional.get(symbol, Decimal(0)) - toward[symbol],
+        "gross exposure": caps.gross_notional - others - toward[symbol],
+        "net exposure": caps.net_notional - sum(toward.values(), Decimal(0)),
+    }
+    least = min(rooms, key=lambda name: rooms[name])
+    return max(Decimal(0), rooms[least]) / held[symbol].price, least
+
+
 def check_rate(correction: Correction, orders_last_hour: int, caps: Caps) -> None:
     """Raises CapExceeded where the last hour had as many orders as it may have. A reduction is never refused."""
     if not correction.reduce_only and orders_last_hour >= caps.orders_per_hour:

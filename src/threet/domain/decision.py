@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from threet.domain.agreement import Agreements, RejectedReport, SymbolAgreement, find_agreements
-from threet.domain.caps import Caps, Exposure, Pending
+from threet.domain.caps import Caps, Exposure, Pending, room_of
 from threet.domain.corrections import Nothing, correction_for
 from threet.domain.drawdown import RiskState, after_reading, why_no_new_risk
 from threet.domain.foreign import ForeignOrder, foreign_orders_of, why_uncounted
@@ -84,6 +84,10 @@ class Decision:
     rejected: Sequence[RejectedReport]
 
 
+_Decided = tuple[SymbolDecision, PlannedOrder | None]
+"""What was decided for one symbol, and its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Held:
     """A symbol that something keeps from a target; what is known of it is kept for closing and for the record."""
@@ -120,16 +124,15 @@ def decide(inputs: CycleInputs) -> Decision:
     states = {name: _next_state(inputs, name, agreements) for name in agreements.by_symbol}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
     factors = scale_factors(inputs, agreements, states, _wanted_usd(agreements, wishes))
-    decided = {
+    decided: Mapping[Symbol, _Decided] = {
         name: _decide_symbol(
             inputs, name, agreements, states[name], _cut(wishes[name], name, factors), _Account(factors, risk, no_new_risk)
         )
         for name in agreements.by_symbol
     }
-    plan = sorted(
-        (order for _, order in decided.values() if order is not None),
-        key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
-    )
+    held, caps = exposures(inputs, agreements, states), caps_of(inputs, agreements)
+    decided = _within_caps(inputs, agreements.account_value, decided, wishes, held, caps)
+    plan = _in_order_of_sending(decided)
     moving = {order.correction.symbol for order in plan}
     changes = _stop_changes(inputs, agreements, moving, risk)
     return Decision(
@@ -138,13 +141,70 @@ def decide(inputs: CycleInputs) -> Decision:
         tuple(plan),
         tuple(_stop(inputs, change.place) for change in changes.values() if change.place is not None),
         tuple(stop for change in changes.values() for stop in change.cancel),
-        exposures(inputs, agreements, states),
-        caps_of(inputs, agreements),
+        held,
+        caps,
         risk,
         no_new_risk,
-        () if isinstance(inputs.foreign, Unknown) else tuple(order.pending for order in inputs.foreign.value),
+        _foreign(inputs),
         agreements.rejected,
     )
+
+
+def _foreign(inputs: CycleInputs) -> tuple[Pending, ...]:
+    return () if isinstance(inputs.foreign, Unknown) else tuple(order.pending for order in inputs.foreign.value)
+
+
+def _in_order_of_sending(decided: Mapping[Symbol, _Decided]) -> list[PlannedOrder]:
+    return sorted(
+        (order for _, order in decided.values() if order is not None),
+        key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
+    )
+
+
+def _within_caps(
+    inputs: CycleInputs,
+    account_value: Known[Decimal] | Unknown,
+    decided: Mapping[Symbol, _Decided],
+    wishes: Mapping[Symbol, _Wish | _Held],
+    held: Mapping[Symbol, Exposure] | Unknown,
+    caps: Caps | Unknown,
+) -> Mapping[Symbol, _Decided]:
+    """What opens is cut to the room that the account's caps leave by the time it is sent.
+
+    Else a position that stays a little above its own part, its correction being too small, has another's order refused in each cycle.
+    """
+    if isinstance(held, Unknown) or isinstance(caps, Unknown) or isinstance(account_value, Unknown):
+        return decided
+    cut, pending = dict(decided), [*inputs.pending, *_foreign(inputs)]
+    for order in _in_order_of_sending(decided):
+        asked, left = order.correction, order.correction
+        market = wishes[asked.symbol].market
+        weighed = {asked.symbol, *(one.symbol for one in pending if not one.reduce_only)} <= set(held)
+        if not asked.reduce_only and market is not None and weighed:  # what cannot be weighed is refused before the sending
+            room, cap = room_of(asked, held, pending, caps)
+            if room < asked.contracts:
+                cut[asked.symbol] = _cut_to_room(inputs, decided[asked.symbol][0], order, market, account_value.value, room, cap)
+                smaller = cut[asked.symbol][1]
+                if smaller is None:
+                    continue
+                left = smaller.correction
+        pending.append(Pending(left.symbol, left.signed_contracts, left.reduce_only))
+    return cut
+
+
+def _cut_to_room(
+    inputs: CycleInputs, symbol: SymbolDecision, order: PlannedOrder, market: Market, account_value: Decimal, room: Decimal, cap: str
+) -> _Decided:
+    """A part that is smaller than the no-trade band is not worth an order: the room comes and goes with every price."""
+    asked, rules = order.correction, market.rules
+    limits = (*symbol.limits, f"cap of {cap}: room for {room:.6g} of {asked.contracts}")
+    contracts = round_to_lot(room, rules.lot)
+    if contracts * market.price < rules.minimum_notional_usd or contracts <= band_contracts(
+        inputs, asked.symbol, account_value, market.price
+    ):
+        return replace(symbol, result=f"the cap of {cap} leaves no room", limits=limits), None
+    order = _planned(inputs, replace(asked, contracts=contracts), market, order.reason)
+    return replace(symbol, result=_said(order.correction), limits=limits), order
 
 
 def _stop_changes(inputs: CycleInputs, agreements: Agreements, moving: Collection[Symbol], risk: RiskState) -> dict[Symbol, StopChange]:
@@ -302,10 +362,16 @@ def _order(
     correction, cut = _within_one_order(correction, market, inputs.terms.max_order_usd)
     if isinstance(correction, Nothing):
         return None, correction.reason, cut
+    return _planned(inputs, correction, market, _why(target, agreed.value)), _said(correction), cut
+
+
+def _planned(inputs: CycleInputs, correction: Correction, market: Market, reason: str) -> PlannedOrder:
     worst_price = limit_price(market.price, correction.side, inputs.terms.order_slippage_bps, market.rules)
-    name_of_order = client_order_id(inputs.epoch, inputs.cycle_id, correction)
-    said = f"{correction.side} {correction.contracts}{' reduce-only' if correction.reduce_only else ''}"
-    return PlannedOrder(name_of_order, correction, worst_price, _why(target, agreed.value)), said, cut
+    return PlannedOrder(client_order_id(inputs.epoch, inputs.cycle_id, correction), correction, worst_price, reason)
+
+
+def _said(correction: Correction) -> str:
+    return f"{correction.side} {correction.contracts}{' reduce-only' if correction.reduce_only else ''}"
 
 
 def _within_one_order(correction: Correction, market: Market, max_order_usd: Decimal) -> tuple[Correction | Nothing, str | None]:

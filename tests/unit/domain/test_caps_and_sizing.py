@@ -1,12 +1,13 @@
 """Caps: no order may lead beyond one in the worst case of what is pending (I5); targets are scaled into them."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps
+from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps, room_of
 from threet.domain.identity import client_order_id
 from threet.domain.sizing import clamp, scale_into_caps, target_contracts
 from threet.domain.values import Correction, Side, Symbol
@@ -105,6 +106,19 @@ def test_however_the_pending_orders_end_an_allowed_order_leads_beyond_no_cap(a, 
     assert abs(after[name]) * 100 <= 1000
     assert sum(abs(n) for n in after.values()) * 100 <= 2000
     assert sum(after.values()) * 100 * (1 if wanted > 0 else -1) <= 1500
+
+
+@given(sizes, sizes, sizes, orders, st.sampled_from([A, B, C]), sizes.filter(bool))
+def test_what_the_room_leaves_is_allowed_and_a_little_more_is_not(a, b, c, pending, name, wanted):
+    correction = Correction(name, Side.BUY if wanted > 0 else Side.SELL, Decimal(abs(wanted)), reduce_only=False)
+    waiting = [Pending(s, Decimal(n), reduce_only) for s, n, reduce_only in pending]
+    room, cap = room_of(correction, held(a, b, c), waiting, CAPS)
+    more = replace(correction, contracts=room + Decimal("0.01"))
+    with pytest.raises(CapExceeded):
+        check_caps(more, held(a, b, c), waiting, CAPS)
+    if allowed(replace(correction, contracts=Decimal("0.001")), held(a, b, c), waiting):
+        assert cap in ("notional of " + name, "gross exposure", "net exposure")
+        assert allowed(replace(correction, contracts=min(room, Decimal(11))), held(a, b, c), waiting), "11 is what one order may have"
 
 
 notionals = st.dictionaries(st.sampled_from([A, B, C]), st.integers(-5000, 5000).map(Decimal))
