@@ -41,7 +41,11 @@ TESTS: Mapping[str, Sequence[Sequence[str]]] = {
         ("tests/integration/providence/test_run_commands.py",),
     ],
     "threet/adapters/sql/": [("tests/integration/sql/test_votes.py", "tests/integration/sql/test_records.py", *NO_MARIADB)],
-    "threet/adapters/venue/": [("tests/contracts/venue_adapter/test_market_data.py",), ("tests/contracts/venue_adapter",)],
+    "threet/adapters/venue/": [
+        ("tests/unit/adapters",),
+        ("tests/contracts/venue_adapter/test_market_data.py",),
+        ("tests/contracts/venue_adapter",),
+    ],
     "threet/cli/": [("tests/unit/cli",), ("tests/integration/cli", *NO_MARIADB), ("tests/integration/providence/test_run_commands.py",)],
 }
 """By the beginning of a module's name: what is run, the cheap first; the next only where a mutant survived."""
