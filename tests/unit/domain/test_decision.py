@@ -243,30 +243,6 @@ def test_flatten_closes_what_consensus_knows_and_nothing_else():
     assert decide(replace(held, observers={})).plan == ()
 
 
-def test_what_opens_is_cut_to_the_room_that_the_others_leave():
-    """Both are scaled to 1,000 USD of the net cap; ETH has 4 more, too little for an order: all of BTC's was refused in each cycle."""
-    short_of_room = replace(TERMS, max_net_exposure_percent=Decimal(20))
-    votes = {BTC: vote(BTC, 4), ETH: vote(ETH, 4)}
-    held = Decimal("0.502")
-    decision = decide(inputs(reading(ETH=str(held)), votes=votes, terms=short_of_room, states=[SymbolState(ETH, held, NOW)]))
-    [order] = decision.plan
-    assert isinstance(decision.exposures, dict)
-    assert isinstance(decision.caps, Caps)
-    check_caps(order.correction, decision.exposures, [], decision.caps)
-    assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.0199"))
-    assert any("net exposure: room for" in said for said in decision.by_symbol[BTC].limits)
-    assert decision.by_symbol[BTC].result == f"buy {order.correction.contracts}"
-
-
-def test_room_that_is_smaller_than_the_no_trade_band_is_worth_no_order():
-    short_of_room = replace(TERMS, max_net_exposure_percent=Decimal(20))
-    votes = {BTC: vote(BTC, 4), ETH: vote(ETH, 0)}
-    held = inputs(reading(ETH="1"), votes=votes, terms=short_of_room, pending=(Pending(ETH, Decimal("-0.05"), True),))
-    decision = decide(held)
-    assert [order.correction.symbol for order in decision.plan if not order.correction.reduce_only] == []
-    assert decision.by_symbol[BTC].result == "the cap of net exposure leaves no room"
-
-
 def test_reductions_come_first():
     decision = decide(inputs(local=reading(ETH="1"), states=[SymbolState(ETH, Decimal(1), NOW)]))
     assert [order.correction.symbol for order in decision.plan] == [ETH, BTC]
