@@ -114,11 +114,18 @@ class Publisher:
         self._products_due = self._results_due = 0.0
 
     def begin(self, quarantined: Sequence[Quarantined]) -> None:
-        """What a resumption quarantined (a run whose symbol nobody knows gets no row), and ended runs that were not shown yet."""
+        """What a resumption quarantined (a run whose symbol nobody knows gets no row), and ended runs that were not shown yet.
+
+        The archives of this shard's runs are looked at from now on, some in each turn.
+        """
         waiting = [path.stem.removeprefix("run_") for path in sorted(self._folders.ending.glob("run_*.json"))]
-        self._later.extend(run_id for run_id in waiting if is_of_shard(run_id, self._rules.shard, self._rules.shards))
+        self._later.extend(run_id for run_id in waiting if self._is_ours(run_id))
+        self._unchecked.extend(path for path in sorted(self._folders.ended.glob("run_*.json.gz")) if self._is_ours(_archived(path)))
         now = self._clock.now()
         self._quarantined = {q.run_id: rows.quarantined_row(q, self._rules.shard, now) for q in quarantined if q.symbol}
+
+    def _is_ours(self, run_id: str) -> bool:
+        return is_of_shard(run_id, self._rules.shard, self._rules.shards)
 
     def run(self) -> None:
         votes_changed = False
@@ -142,6 +149,7 @@ class Publisher:
                 self._read_products()
                 self._publish(results=True)
                 self._results_due = self._clock.monotonic() + self._rules.publish_seconds
+                self._check_archives()
         except DatabaseError as error:
             self._outage.began(f"{type(error).__name__}: {error}")
 
@@ -164,7 +172,7 @@ class Publisher:
         self._report()
         self._put(ProductsRead(symbols))
         self._in_quarantine = per_symbol(self._folders.quarantine, self._rules.shard, self._rules.shards)  # a person may have cleared it
-        wishes = {run_id: why for run_id, why in self._wishes().items() if is_of_shard(run_id, self._rules.shard, self._rules.shards)}
+        wishes = {run_id: why for run_id, why in self._wishes().items() if self._is_ours(run_id)}
         if wishes:
             self._put(EndRuns(wishes))  # again until the database shows the run as ended
         self._products_due = now + self._rules.products_seconds
@@ -179,8 +187,7 @@ class Publisher:
             except snapshots.NewerFormat:
                 continue
             except snapshots.SnapshotError as error:
-                run_id = path.name.removeprefix("run_").removesuffix(".json.gz")
-                put_aside(self._folders.quarantine, Quarantined(run_id, "", "", str(error)), path, self._clock.now())
+                put_aside(self._folders.quarantine, Quarantined(_archived(path), "", "", str(error)), path, self._clock.now())
                 log.warning("%s: quarantined: %s", path.name, error)
 
     def _put(self, message: Message) -> None:
@@ -265,3 +272,8 @@ class Publisher:
                 found = Quarantined(run_id, *snapshots.named_in(path), str(error))
                 put_aside(self._folders.quarantine, found, path, self._clock.now())
                 log.warning("%s: quarantined: %s", path.name, error)
+
+
+def _archived(path: Path) -> str:
+    """The id of the run whose archive this is."""
+    return path.name.removeprefix("run_").removesuffix(".json.gz")

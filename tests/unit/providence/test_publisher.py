@@ -1,5 +1,6 @@
 """The publisher: what changed, the latest state after an outage, every ended run until it is committed, in bounded memory."""
 
+import json
 from datetime import UTC, datetime
 from queue import Queue, SimpleQueue
 from threading import Event
@@ -251,6 +252,24 @@ def test_a_committed_end_is_archived_when_its_file_is_there(shard, publisher, en
         image, voms = load(path)
         assert (image.spec.id, image.status, voms.live_pnl.hex()) == (run_id, "ended", image.live_pnl.hex())
         assert len(path.read_bytes()) < len(to_bytes(image)), "compressed"
+
+
+def test_after_a_start_a_damaged_archive_is_put_aside_with_its_reason_and_the_others_stay(shard, publisher, entries):
+    for entry in entries:
+        shard.feed([entry])
+    publisher.once()
+    for run_id in confirmed(publisher):
+        shard.writer.published.put(run_id)
+    shard.save()
+    whole, damaged, *_ = sorted(shard.folders.ended.glob("run_*.json.gz"))
+    content = damaged.read_bytes()[:-20]
+    damaged.write_bytes(content)
+    publisher.begin([])
+    publisher.once()
+    assert not damaged.exists()
+    assert (shard.folders.quarantine / damaged.name).read_bytes() == content
+    assert json.loads((shard.folders.quarantine / f"{damaged.name}.reason.json").read_bytes())["reason"]
+    assert load(whole)
 
 
 def test_a_quarantined_run_is_shown_as_such_and_has_no_vote(shard, publisher, table, entries):
