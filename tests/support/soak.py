@@ -37,7 +37,7 @@ CONTENTS = frozenset(
 
 FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "http_500", "match": {"path": "info"}, "rate": 0.01},
-    {"kind": "http_429", "match": {"path": "exchange"}, "rate": 0.02},
+    {"kind": "http_429", "match": {"path": "exchange"}, "rate": 0.1},
     {"kind": "slow", "match": {"path": "info"}, "seconds": 1.5, "rate": 0.02},
     {"kind": "no_answer", "match": {"path": "info"}, "seconds": 1, "rate": 0.005},
     {"kind": "lost_answer", "match": {"path": "exchange"}, "rate": 0.1},
@@ -47,6 +47,10 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"kind": "stale_positions", "match": {"source": "3t-observer-c"}, "rate": 0.05},
 )
 """At a rate each, all the time."""
+
+
+FIRST_LIVES_SECONDS = 600
+"""Until then runs, which live for up to four minutes at this speed, end for the first time: what comes in may double."""
 
 
 class Soak:
@@ -93,10 +97,11 @@ class Soak:
 
     def slopes(self) -> dict[str, Slope]:
         """In the second half memory may grow by a twentieth or 3 MB, what is counted by a twentieth or 3, what comes in an hour by half."""
+        flow = 50 if self.seconds > FIRST_LIVES_SECONDS else 100
         block = max(15.0, self.seconds / 12)
         levels = {name: slope_of_level(series, Allowance(5, 3)) for name, series in self.levels.items() if len(series) > 9}
         flows = {
-            f"{name}, an hour": slope_of_flow(series, Allowance(50, _chance(name, block)), block) for name, series in self.flows.items()
+            f"{name}, an hour": slope_of_flow(series, Allowance(flow, _chance(name, block)), block) for name, series in self.flows.items()
         }
         return {**levels, **flows}
 
