@@ -12,6 +12,9 @@ PYTEST := $(BIN)/pytest -q
 # Two processes, a file never split between them: what a file starts (a MariaDB, a Redis), it starts once.
 PARALLEL := -n 2 --dist loadfile
 
+# Faults mostly wait: for time-outs, restarts, leases. In the order of collection, so that the soak begins first.
+FAULTS := -n 3 --dist loadfile --no-loadscope-reorder
+
 help: ## list the commands
 	@echo "3T, the Tactical Trend Trader"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +70,7 @@ test-unit: venv ## the unit tests alone, in seconds
 test-faults: venv ## crash and fault loops, kills, a short soak; properties at length
 	@scripts/system_packages.sh --if-missing
 	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile thorough
-	$(PYTEST) $(PARALLEL) -m "faults and not compose and not alone"
+	$(PYTEST) $(FAULTS) -m "faults and not compose and not alone"
 	$(PYTEST) -m "faults and not compose and alone"
 
 test-compose: venv ## the platform in containers, of a project of its own: starts, kills, cuts off, restores

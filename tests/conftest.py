@@ -13,6 +13,7 @@ from tests.support.leftovers import Leftovers
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 E2E_TESTS = Path(__file__).parent / "e2e"
+SOAK = Path(__file__).parent / "soak"
 
 USUAL_DEPTH = sys.getrecursionlimit()
 
@@ -34,6 +35,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: SOAK not in item.path.parents)  # it lasts three minutes and mostly waits: what begins last ends last
     for item in items:
         if E2E_TESTS in item.path.parents:
             item.add_marker(pytest.mark.alone)

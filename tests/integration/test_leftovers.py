@@ -29,7 +29,7 @@ OFFENDERS = {
     "orphan": f"subprocess.run([sys.executable, '-c', {ORPHAN!r}])",
     "helped": f"children.start([sys.executable, '-c', {SLEEP!r}])",
 }
-HEAD = "import subprocess, sys, time\nfrom pathlib import Path\nfrom tests.support import children\n"
+HEAD = "import signal, subprocess, sys, time\nfrom pathlib import Path\nfrom tests.support import children\n"
 
 
 @pytest.fixture
@@ -75,6 +75,8 @@ def test_whatever_ends_pytest_ends_what_its_tests_started(
     pytest_on: Callable[[str], list[str]], tmp_path: Path, how: signal.Signals, processes: str
 ) -> None:
     text = f"""
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores Ctrl-C, and so do its children
+
 def test_waits(tmp_path):
     child = children.start([sys.executable, "-c", {SLEEP!r}])
     Path({str(tmp_path)!r}, "made").write_text(str(child.pid))

@@ -142,6 +142,7 @@ def opens_where_it_may_only_reduce(patch: Patch) -> Callable[[dict[str, Any]], d
 def knows_no_cap(patch: Patch) -> Callable[[dict[str, Any]], dict[str, Any]]:
     patch.setattr(execution, "check_caps", lambda *_: None)
     patch.setattr(decision, "clamp", lambda wanted, cap: wanted)
+    patch.setattr(decision, "room_of", lambda correction, *_: (correction.contracts, "none"))
     return honest
 
 
