@@ -77,9 +77,10 @@ test-compose: venv ## the platform in containers, of a project of its own: start
 	@scripts/system_packages.sh --if-missing --containers
 	$(PYTEST) -m compose tests/compose
 
-proof: venv ## at length, by hand: kills, the state machine, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
+proof: venv ## at length, by hand: kills, the state machine, the faults on MariaDB, every mutant of Unknown, a soak of half an hour; reports go to docs/proofs/
 	THREET_KILLS=200 THREET_PROOF_REPORT=docs/proofs/kill-loop.md $(PYTEST) -s -m faults tests/integration/providence/test_kill_loop.py
 	$(PYTEST) -n 2 -m hypothesis --hypothesis-profile proof tests/integration/machine
+	THREET_WHOLE_MATRIX=1 $(PYTEST) -m faults tests/integration/cycle/test_fault_matrix.py -k mariadb
 	$(BIN)/python -m tests.mutation --report docs/proofs/mutation.md
 	THREET_SOAK_SECONDS=1800 THREET_PROOF_REPORT=docs/proofs/soak.md $(PYTEST) -s -m faults tests/soak/test_soak.py
 
