@@ -234,8 +234,11 @@ class Stack:
     def wait_until_trading(self, seconds: float = 240) -> None:
         """Cycles are recorded, sources agree, and an order is filled that was not there before."""
         cycle, fills = self.last_cycle(), self.fills()
-        wait_for("two more cycles", lambda: self.last_cycle() >= cycle + 2, seconds)
-        wait_for("another fill", lambda: self.fills() > fills, seconds)
+        try:
+            wait_for("two more cycles", lambda: self.last_cycle() >= cycle + 2, seconds)
+            wait_for("another fill", lambda: self.fills() > fills, seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(self.status(), indent=1)[:20_000]}") from error
 
     def unresolved(self) -> list[list[str]]:
         """Orders whose end is not known and that are older than any order may live."""
