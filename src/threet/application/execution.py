@@ -12,9 +12,10 @@ from threet.application.facts import OrderAnswer, OrderRequest
 from threet.application.ports import HaltFile, Trading
 from threet.application.store import AlreadySettled, CycleStore, IntentFacts, IntentRefused, Lease, OrderRecord
 from threet.domain.caps import CapExceeded, Caps, Exposure, Pending, check_caps, check_rate
-from threet.domain.decision import Decision, PlannedOrder
+from threet.domain.decision import Decision
 from threet.domain.errors import VenueBusy, VenueError, VenueRefused, VenueSilent
 from threet.domain.order_life import ForbiddenStep
+from threet.domain.planned import PlannedOrder
 from threet.domain.resting import RestingStop
 from threet.domain.values import OrderState, Symbol, Unknown
 

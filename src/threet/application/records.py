@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from threet.domain.decision import Decision, PlannedOrder, SymbolDecision
+from threet.domain.decision import Decision, SymbolDecision
 from threet.domain.inputs import CycleInputs
+from threet.domain.planned import PlannedOrder
 from threet.domain.targets import AnyTarget, Hold
 from threet.domain.values import Known, Symbol, Unknown
 from threet.domain.votes import net_vote

@@ -7,23 +7,21 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from threet.domain.agreement import Agreements, RejectedReport, SymbolAgreement, find_agreements
-from threet.domain.caps import Caps, Exposure, Pending, room_of
-from threet.domain.corrections import Nothing, correction_for
+from threet.domain.caps import Caps, Exposure, Pending
 from threet.domain.drawdown import RiskState, after_reading, why_no_new_risk
 from threet.domain.foreign import ForeignOrder, foreign_orders_of, why_uncounted
-from threet.domain.identity import client_order_id
 from threet.domain.inputs import CycleInputs
+from threet.domain.planned import PlannedOrder, in_order_of_sending, order_toward, stop_order
 from threet.domain.portfolio import caps_of, exposures, scale_factors
 from threet.domain.price_band import confirmed_price
 from threet.domain.resting import RestingStop
-from threet.domain.rounding import limit_price, round_to_lot
+from threet.domain.room import Cut, Room, cut_to_room
 from threet.domain.sizing import clamp
-from threet.domain.stops import Stop, StopChange, stop_change
+from threet.domain.stops import StopChange, stop_change
 from threet.domain.symbol_state import Explanation, SymbolState, after_round
 from threet.domain.target_of import (
     Market,
     after_long_hold,
-    band_contracts,
     commanded,
     known_market,
     known_vote,
@@ -32,21 +30,10 @@ from threet.domain.target_of import (
     wanted_contracts,
 )
 from threet.domain.targets import AnyTarget, Hold, ReduceOnly, Target
-from threet.domain.values import Correction, Known, Symbol, Unknown
+from threet.domain.values import Known, Symbol, Unknown
 from threet.domain.votes import Vote
 
 NO_EXPLANATION = Explanation(Decimal(0), liquidated=False, pending=False)
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedOrder:
-    """A correction with its name and its worst price; with ``trigger_price`` a stop that rests until then."""
-
-    client_order_id: str
-    correction: Correction
-    limit_price: Decimal
-    reason: str
-    trigger_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +119,14 @@ def decide(inputs: CycleInputs) -> Decision:
     }
     held, caps = exposures(inputs, agreements, states), caps_of(inputs, agreements)
     decided = _within_caps(inputs, agreements.account_value, decided, wishes, held, caps)
-    plan = _in_order_of_sending(decided)
+    plan = in_order_of_sending(order for _, order in decided.values())
     moving = {order.correction.symbol for order in plan}
     changes = _stop_changes(inputs, agreements, moving, risk)
     return Decision(
         agreements.account_value,
         {name: _with_problem(symbol, changes.get(name)) for name, (symbol, _) in decided.items()},
         tuple(plan),
-        tuple(_stop(inputs, change.place) for change in changes.values() if change.place is not None),
+        tuple(stop_order(inputs, change.place) for change in changes.values() if change.place is not None),
         tuple(stop for change in changes.values() for stop in change.cancel),
         held,
         caps,
@@ -154,13 +141,6 @@ def _foreign(inputs: CycleInputs) -> tuple[Pending, ...]:
     return () if isinstance(inputs.foreign, Unknown) else tuple(order.pending for order in inputs.foreign.value)
 
 
-def _in_order_of_sending(decided: Mapping[Symbol, _Decided]) -> list[PlannedOrder]:
-    return sorted(
-        (order for _, order in decided.values() if order is not None),
-        key=lambda order: (not order.correction.reduce_only, order.correction.symbol),
-    )
-
-
 def _within_caps(
     inputs: CycleInputs,
     account_value: Known[Decimal] | Unknown,
@@ -169,42 +149,18 @@ def _within_caps(
     held: Mapping[Symbol, Exposure] | Unknown,
     caps: Caps | Unknown,
 ) -> Mapping[Symbol, _Decided]:
-    """What opens is cut to the room that the account's caps leave by the time it is sent.
-
-    Else a position that stays a little above its own part, its correction being too small, has another's order refused in each cycle.
-    """
     if isinstance(held, Unknown) or isinstance(caps, Unknown) or isinstance(account_value, Unknown):
         return decided
-    cut, pending = dict(decided), [*inputs.pending, *_foreign(inputs)]
-    for order in _in_order_of_sending(decided):
-        asked, left = order.correction, order.correction
-        market = wishes[asked.symbol].market
-        weighed = {asked.symbol, *(one.symbol for one in pending if not one.reduce_only)} <= set(held)
-        if not asked.reduce_only and market is not None and weighed:  # what cannot be weighed is refused before the sending
-            room, cap = room_of(asked, held, pending, caps)
-            if room < asked.contracts:
-                cut[asked.symbol] = _cut_to_room(inputs, decided[asked.symbol][0], order, market, account_value.value, room, cap)
-                smaller = cut[asked.symbol][1]
-                if smaller is None:
-                    continue
-                left = smaller.correction
-        pending.append(Pending(left.symbol, left.signed_contracts, left.reduce_only))
-    return cut
+    orders = in_order_of_sending(order for _, order in decided.values())
+    markets = {name: wish.market for name, wish in wishes.items() if wish.market is not None}
+    cuts = cut_to_room(inputs, account_value.value, orders, markets, Room(held, [*inputs.pending, *_foreign(inputs)], caps))
+    return {name: _as_cut(*decided[name], cuts.get(name)) for name in decided}
 
 
-def _cut_to_room(
-    inputs: CycleInputs, symbol: SymbolDecision, order: PlannedOrder, market: Market, account_value: Decimal, room: Decimal, cap: str
-) -> _Decided:
-    """A part that is smaller than the no-trade band is not worth an order: the room comes and goes with every price."""
-    asked, rules = order.correction, market.rules
-    limits = (*symbol.limits, f"cap of {cap}: room for {room:.6g} of {asked.contracts}")
-    contracts = round_to_lot(room, rules.lot)
-    if contracts * market.price < rules.minimum_notional_usd or contracts <= band_contracts(
-        inputs, asked.symbol, account_value, market.price
-    ):
-        return replace(symbol, result=f"the cap of {cap} leaves no room", limits=limits), None
-    order = _planned(inputs, replace(asked, contracts=contracts), market, order.reason)
-    return replace(symbol, result=_said(order.correction), limits=limits), order
+def _as_cut(symbol: SymbolDecision, order: PlannedOrder | None, cut: Cut | None) -> _Decided:
+    if cut is None:
+        return symbol, order
+    return replace(symbol, result=cut.result, limits=(*symbol.limits, cut.limit)), cut.order
 
 
 def _stop_changes(inputs: CycleInputs, agreements: Agreements, moving: Collection[Symbol], risk: RiskState) -> dict[Symbol, StopChange]:
@@ -222,11 +178,6 @@ def _stop_changes(inputs: CycleInputs, agreements: Agreements, moving: Collectio
         and not (agreement.worst_contracts == 0 and worthless)
         and (not closing or agreement.worst_contracts == 0)
     }
-
-
-def _stop(inputs: CycleInputs, stop: Stop) -> PlannedOrder:
-    name = client_order_id(inputs.epoch, inputs.cycle_id, stop.correction, stop.trigger_price)
-    return PlannedOrder(name, stop.correction, stop.limit_price, f"stop at {stop.trigger_price}", stop.trigger_price)
 
 
 def _with_problem(item: SymbolDecision, change: StopChange | None) -> SymbolDecision:
@@ -319,7 +270,7 @@ def _decide_symbol(
         target = _target(inputs, agreement, state, wish, account)
     state = _remember_hold(inputs, state, target)
     target, alert = after_long_hold(inputs, target, agreement, state) if name in inputs.products else (target, None)
-    order, result, cut = _order(inputs, name, agreements, target, wish.market)
+    order, result, cut = order_toward(inputs, name, agreements, target, wish.market)
     state = replace(state, dust=result.startswith("dust"))
     price = None if wish.market is None else wish.market.price
     limits = tuple(said for said in (wish.cap if isinstance(wish, _Wish) else None, account.no_new_risk, cut) if said is not None)
@@ -341,51 +292,3 @@ def _remember_hold(inputs: CycleInputs, state: SymbolState, target: AnyTarget) -
     if not isinstance(target, Hold):
         return replace(state, hold_since=None)
     return state if state.hold_since is not None else replace(state, hold_since=inputs.now)
-
-
-def _order(
-    inputs: CycleInputs, name: Symbol, agreements: Agreements, target: AnyTarget, market: Market | None
-) -> tuple[PlannedOrder | None, str, str | None]:
-    """The order, or None; what was decided, in words; and the limit that made the order smaller, or None."""
-    agreed = agreements.by_symbol[name].agreed
-    if isinstance(target, Hold):
-        return None, f"hold: {target.reason}", None
-    if isinstance(agreed, Unknown):
-        return None, f"hold: no consensus: {agreed.reason}", None
-    if market is None:
-        return None, "hold: no price or no market rules to close with", None
-    value = agreements.account_value
-    band = Decimal(0) if isinstance(value, Unknown) else band_contracts(inputs, name, value.value, market.price)
-    correction = correction_for(target, agreed.value, market.rules, market.price, band)
-    if isinstance(correction, Nothing):
-        return None, correction.reason, None
-    correction, cut = _within_one_order(correction, market, inputs.terms.max_order_usd)
-    if isinstance(correction, Nothing):
-        return None, correction.reason, cut
-    return _planned(inputs, correction, market, _why(target, agreed.value)), _said(correction), cut
-
-
-def _planned(inputs: CycleInputs, correction: Correction, market: Market, reason: str) -> PlannedOrder:
-    worst_price = limit_price(market.price, correction.side, inputs.terms.order_slippage_bps, market.rules)
-    return PlannedOrder(client_order_id(inputs.epoch, inputs.cycle_id, correction), correction, worst_price, reason)
-
-
-def _said(correction: Correction) -> str:
-    return f"{correction.side} {correction.contracts}{' reduce-only' if correction.reduce_only else ''}"
-
-
-def _within_one_order(correction: Correction, market: Market, max_order_usd: Decimal) -> tuple[Correction | Nothing, str | None]:
-    """What adds risk goes in parts of at most ``max_order_usd``, one each cycle. A reduction goes as it is."""
-    if correction.reduce_only or correction.contracts * market.price <= max_order_usd:
-        return correction, None
-    said = f"max_order_usd: {correction.contracts} asked for, of {max_order_usd} USD at a time"
-    contracts = round_to_lot(max_order_usd / market.price, market.rules.lot)
-    if contracts == 0 or contracts * market.price < market.rules.minimum_notional_usd:
-        return Nothing(f"max_order_usd of {max_order_usd} USD allows no order here"), said
-    return replace(correction, contracts=contracts), said
-
-
-def _why(target: AnyTarget, actual: Decimal) -> str:
-    reason = getattr(target, "reason", None)
-    aim = getattr(target, "contracts", Decimal(0))
-    return f"{type(target).__name__} {aim} from {actual}" + (f": {reason}" if reason else "")
