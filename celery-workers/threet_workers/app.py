@@ -49,9 +49,12 @@ def quieten(**_: Any) -> None:
 @signals.worker_init.connect  # type: ignore[untyped-decorator]
 def build(sender: Any, **_: Any) -> None:
     """Builds the services before the worker takes its first task; a failure ends the process, with its reason in one message."""
+    from threet_workers import host_names  # here, since beat and Flower do without eventlet
+
     set_up_logging()
     warnings.simplefilter("ignore", CPendingDeprecationWarning)  # of Celery 6's defaults, at each reconnection
     broker_guard.install()
+    host_names.install()
     settings, secrets = configuration()
     queues = list(app.amqp.queues.consume_from)
     try:
