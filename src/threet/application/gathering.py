@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -13,6 +13,7 @@ from threet.application.facts import AccountSnapshot, Fill, Observation, OpenOrd
 from threet.application.ports import AccountData, LastValues, MarketData, ObserverNode
 from threet.application.settlement import Settlement
 from threet.application.store import Control, CycleStore, Lease, OrderRecord, RecordedFill
+from threet.domain.agreement import all_symbols
 from threet.domain.drawdown import RiskState, Transfers
 from threet.domain.errors import VenueError
 from threet.domain.foreign import ForeignOrder, ForeignOrders
@@ -75,7 +76,7 @@ class Gatherer:
         # Prices last: sizing wants the youngest, and nothing here ages faster.
         prices = self._read_prices(products, observers, held)
         now = clock()
-        return CycleInputs(
+        inputs = CycleInputs(
             epoch=self._store.epoch(),
             cycle_id=lease.token,
             account=self._terms.account,
@@ -92,7 +93,7 @@ class Gatherer:
             products=products,
             pending=tuple(pending(order) for order in settlement.open_orders),
             last_activity=self._last_activity(),
-            explanations=self._explanations(states, settlement, local),
+            explanations={},
             states=states,
             marks=_marks_of_jumps(products, prices, states, observers),
             risk=risk,
@@ -102,6 +103,7 @@ class Gatherer:
             foreign=foreign,
             terms=self._terms.terms,
         )
+        return replace(inputs, explanations=self._explanations(inputs, settlement, local))
 
     def _read_foreign(self, settlement: Settlement, now: datetime) -> ForeignOrders:
         """What rests at the venue and is none of ours that have no end yet; settlement has asked already where stops rest."""
@@ -151,16 +153,19 @@ class Gatherer:
         return latest
 
     def _explanations(
-        self, states: Mapping[Symbol, SymbolState], settlement: Settlement, local: Known[AccountSnapshot] | Unknown
+        self, inputs: CycleInputs, settlement: Settlement, local: Known[AccountSnapshot] | Unknown
     ) -> dict[Symbol, Explanation]:
-        """Σ of our own signed fills between the last agreement and the local snapshot, per symbol."""
+        """Σ of our own signed fills between the last agreement and the local snapshot, of each symbol that this cycle looks at.
+
+        One that was agreed on long ago and is looked at no more would have all fills since then read in every cycle.
+        """
         if isinstance(local, Unknown):
             return {}
-        agreed_at = {name: state.agreed_at or _EVER for name, state in states.items()}
-        since = min(agreed_at.values(), default=_EVER)
-        recorded = self._store.fills_after(since)
-        names = {item.fill.symbol for item in recorded} | {order.symbol for order in settlement.open_orders}
+        looked_at = [(name, inputs.states[name]) for name in all_symbols(inputs) if name in inputs.states]
+        agreed_at = {name: state.agreed_at or _EVER for name, state in looked_at}
+        recorded = self._store.fills_after(min(agreed_at.values(), default=_EVER))
         waiting = {order.symbol for order in settlement.open_orders}
+        names = {item.fill.symbol for item in recorded} | waiting
         until = local.value.exchange_time
         return {
             name: explain([item for item in recorded if item.fill.symbol == name], agreed_at.get(name, _EVER), until, name in waiting)

@@ -11,11 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from tests.integration.cycle.test_cycle import Killed, TradingThat, by_hand, until
 from tests.integration.cycle.test_time import Changed
 from tests.support.cycle import BTC, ETH, Desk
 
-from threet.adapters.sql.tables import leases
+from threet.adapters.sql import SqlCycleStore
+from threet.adapters.sql.tables import leases, products
 from threet.application.facts import Fill, OrderAnswer, OrderRequest
 from threet.application.settlement import Settlement, Settler
 from threet.domain.errors import VenueRefused, VenueSilent
@@ -240,3 +242,20 @@ def test_a_cycle_whose_time_has_passed_adopts_no_account_that_was_flat_when_it_l
         desk.cycle()
     assert desk.held(BTC) == Decimal("0.01")
     assert "`3t adopt`" in desk.store.decisions(1)[0].targets[BTC]["result"]
+
+
+def test_a_product_that_was_taken_out_long_ago_has_no_fills_read_again_in_every_cycle(desk, engine, monkeypatch):
+    desk.vote({BTC: 4})
+    desk.cycle()
+    desk.vote({})
+    until(lambda: desk.held(BTC) == 0 and desk.store.decisions(1)[0].targets[BTC]["agreed"], desk.cycle)
+    with engine.begin() as connection:
+        connection.execute(delete(products).where(products.c.symbol == BTC))
+    left = desk.store.symbol_states()[BTC].agreed_at
+    desk.vote({ETH: 4})
+    until(lambda: desk.store.symbol_states()[ETH].agreed_at > left, desk.cycle)
+    asked = []
+    monkeypatch.setattr(SqlCycleStore, "fills_after", lambda store, after, read=SqlCycleStore.fills_after: asked.append(after) or read(store, after))
+    desk.cycle()
+    assert min(asked) > left
+    assert desk.store.symbol_states()[BTC].agreed_at == left
