@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import click
 
@@ -62,6 +65,7 @@ def _close_all(settings: Settings, secrets: Secrets, who: str, reason: str, star
         wallet, key = secrets.require("exchange.walletAddress"), secrets.require("exchange.privateKey")
     except SettingsError as error:
         raise click.ClickException(f"nothing was closed: {error}; {_WHERE}") from None
+    _act_as_owner_of(settings.state_folder)
     clock, chosen = VenueClock(), settings.reconciliation
     venue = Venue(settings, clock, "3t-emergency")
     patient = float(settings.exchange.request_timeout_seconds)  # a signer that works has its answer by then
@@ -87,6 +91,15 @@ def _close_all(settings: Settings, secrets: Secrets, who: str, reason: str, star
         _until_flat(EmergencyFlatten(market, account, trading, journal, terms, clock.keep_time), started, patience)
     finally:
         trading.close()
+
+
+def _act_as_owner_of(folder: Path) -> None:
+    """The worker, who is that owner, could neither lock nor move away what root writes there: it would never sign again."""
+    owner = folder.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        with contextlib.suppress(PermissionError):  # a root without rights, who writes nothing there anyway
+            os.setegid(owner.st_gid)
+            os.seteuid(owner.st_uid)
 
 
 def _until_flat(flatten: EmergencyFlatten, started: float, patience: Patience) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import stat
 import threading
 import time
 from contextlib import ExitStack, suppress
@@ -162,6 +164,20 @@ def test_killed_between_intent_and_answer_the_order_is_settled_and_another_one_c
     assert holding.store.unsettled_orders() == []
     assert texts(holding) == []
     assert all(state.lock_reason is None for state in holding.store.symbol_states().values())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
+def test_started_by_root_it_leaves_nothing_that_the_worker_cannot_use(holding, tmp_path):
+    folder = holding.settings.state_folder
+    for path in [folder, *folder.iterdir()]:
+        os.chown(path, 65534, 65534)
+    for path in folder.parents:
+        if path.owner() == "root" and not path.stat().st_mode & stat.S_IXOTH:
+            path.chmod(path.stat().st_mode | stat.S_IXOTH)  # pytest's folders are the tester's alone
+    done = run(tmp_path, "fire")
+    assert done.returncode == 0, done.stdout
+    assert is_flat(holding)
+    assert {path.name for path in folder.rglob("*") if path.stat().st_uid != 65534} == {"HALT"}  # it may be removed by the folder's owner
 
 
 def test_what_cannot_be_read_blocks_the_cycle_until_a_person_has_looked(holding):

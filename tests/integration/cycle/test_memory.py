@@ -254,8 +254,13 @@ def test_a_product_that_was_taken_out_long_ago_has_no_fills_read_again_in_every_
     left = desk.store.symbol_states()[BTC].agreed_at
     desk.vote({ETH: 4})
     until(lambda: desk.store.symbol_states()[ETH].agreed_at > left, desk.cycle)
-    asked = []
-    monkeypatch.setattr(SqlCycleStore, "fills_after", lambda store, after, read=SqlCycleStore.fills_after: asked.append(after) or read(store, after))
+    asked, read = [], SqlCycleStore.fills_after
+
+    def noted(store, after):
+        asked.append(after)
+        return read(store, after)
+
+    monkeypatch.setattr(SqlCycleStore, "fills_after", noted)
     desk.cycle()
     assert min(asked) > left
     assert desk.store.symbol_states()[BTC].agreed_at == left
