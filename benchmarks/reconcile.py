@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, case, func, select
 from tests.support.cycle import MASTER, Desk, fund
+from tests.support.heartbeats import heartbeat_of
 from tests.support.observer import ObserverProcess, node_entries, write_secrets
 from tests.support.settings import raw_config, write_config
 from tests.support.simulator import SimulatorProcess
@@ -24,7 +25,7 @@ from threet.adapters.observers import HttpObserver
 from threet.adapters.sql import SqlCycleStore, SqlObserverSequences, SqlRunsPublisher
 from threet.adapters.sql.tables import providence_shards, runs
 from threet.adapters.sql.transactions import read
-from threet.application.facts import RunRow, ShardHeartbeat, SymbolRuns, Votes
+from threet.application.facts import RunRow, Votes
 from threet.domain.values import Symbol, Unknown
 from threet.domain.values import symbol as symbol_of
 from threet.domain.votes import Vote
@@ -120,7 +121,7 @@ def publish(engine: Engine, names: Sequence[Symbol], each: int) -> None:
         for index, name in enumerate(names)
         for run in range(each)
     ]
-    SqlRunsPublisher(engine).publish(rows, ShardHeartbeat(0, 1, now, now, 1, {name: SymbolRuns(True, each, 0, now) for name in names}))
+    SqlRunsPublisher(engine).publish(rows, heartbeat_of(rows, now))
 
 
 def cycle_idle_ms() -> Figure:

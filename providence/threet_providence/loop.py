@@ -13,6 +13,7 @@ from threet.engine.effects import Effects
 from threet.engine.engine import Engine
 from threet.engine.market import CandleRow
 from threet.engine.runs import RunImage
+from threet.engine.types import Ints
 from threet_providence.calm import Calm
 from threet_providence.files import is_full
 from threet_providence.freshness import CandleAges, gap_told
@@ -49,7 +50,7 @@ class StrategyLoop:
         self._disk = Outage(log, "room on the disk")
         self.full: str | None = None  # why nothing can be written down, and so nothing be shown
         self._caught_up = False
-        self._vote_sums = (b"", b"")
+        self._votes_told = (b"", b"")
         self._waiting: list[ViewRequest] = []
         self._ended_for_files: list[RunImage] = []
         self._ended_for_rows: list[RunImage] = []
@@ -183,13 +184,18 @@ class StrategyLoop:
 
     def _votes_differ(self) -> bool:
         """Whether some symbol's voters or their directions sum up to something else than when this was last asked."""
+        voters, directions = self._vote_sums()
+        before, self._votes_told = self._votes_told, (voters.tobytes(), directions.tobytes())
+        return self._votes_told != before
+
+    def _vote_sums(self) -> tuple[Ints, Ints]:
+        """The voters of each symbol of the market, and Σ of their directions."""
         runs = self._engine.runs
         voters = np.flatnonzero(runs.votes)  # an ended run votes no more
         sizes = runs.size[voters]
         sides = 3 * runs.symbol[voters] + (sizes > 0) - (sizes < 0) + 1
         short, flat, long = np.bincount(sides, minlength=3 * len(self._engine.market.names)).reshape(-1, 3).T
-        before, self._vote_sums = self._vote_sums, ((short + flat + long).tobytes(), (long - short).tobytes())
-        return self._vote_sums != before
+        return short + flat + long, long - short
 
     def _round(self) -> Round:
         """Images of what changed, and a new segment from here on."""
@@ -232,7 +238,8 @@ class StrategyLoop:
         engine, runs = self._engine, self._engine.runs
         slots = np.flatnonzero(runs.active)
         ended, self._ended_for_rows = tuple(self._ended_for_rows), []
-        active = np.bincount(runs.symbol[slots], minlength=len(engine.market.names)).tolist()
+        active = np.bincount(runs.symbol[slots], minlength=len(engine.market.names))
+        sums = zip(engine.market.names, *(column.tolist() for column in (*self._vote_sums(), active)), strict=True)
         return View(
             tick=engine.tick,
             market_ms=engine.market_ms,
@@ -244,10 +251,10 @@ class StrategyLoop:
             closed_trades=runs.closed_trades[slots],
             votes=runs.votes[slots],
             ended=ended,
-            by_symbol={symbol: self._symbol_view(symbol, count) for symbol, count in zip(engine.market.names, active, strict=True)},
+            by_symbol={symbol: self._symbol_view(symbol, *told) for symbol, *told in sums},
         )
 
-    def _symbol_view(self, symbol: str, active_runs: int) -> SymbolView:
+    def _symbol_view(self, symbol: str, voters: int, direction_sum: int, active_runs: int) -> SymbolView:
         """Warm: the window is full and fresh, and the symbol has had runs for so long that they could vote."""
         engine = self._engine
         close_ms = engine.market.newest_close_ms(symbol)
@@ -255,9 +262,8 @@ class StrategyLoop:
         ripe = active_runs > 0 and born_ms is not None and engine.market_ms - born_ms > engine.rules.votes.min_age_ms
         pause = gap_told(*engine.market.missing[symbol]) if symbol in engine.market.missing else None
         fresh = close_ms is not None and self._ages.is_fresh(symbol, behind_ms=engine.market_ms - close_ms)
-        return SymbolView(
-            warm=engine.market.is_warm(symbol) and fresh and ripe, active_runs=active_runs, candle_close_ms=close_ms, paused=pause
-        )
+        warm = engine.market.is_warm(symbol) and fresh and ripe
+        return SymbolView(warm, direction_sum, voters, active_runs, candle_close_ms=close_ms, paused=pause)
 
 
 def grouped(entries: Sequence[FeedEntry], interval: str) -> Iterator[list[FeedEntry]]:

@@ -40,6 +40,8 @@ class SymbolView:
     """One symbol for the heartbeat; ``candle_close_ms`` is market time."""
 
     warm: bool
+    direction_sum: int  # of the runs that vote
+    voters: int
     active_runs: int
     candle_close_ms: int | None
     paused: str | None = None  # why its runs decide nothing

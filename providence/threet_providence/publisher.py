@@ -41,7 +41,9 @@ _ARCHIVES_AT_ONCE = 50
 class RunsTable(Protocol):
     """The port RunsPublisher, and what a restart needs besides."""
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None: ...
+    def publish(
+        self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None, gone: Collection[str] = ()
+    ) -> None: ...
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int: ...
 
@@ -54,8 +56,10 @@ class ShownAlive:
     signs: SignsOfLife
     good_seconds: float
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
-        self.table.publish(changed, heartbeat, marked)
+    def publish(
+        self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None, gone: Collection[str] = ()
+    ) -> None:
+        self.table.publish(changed, heartbeat, marked, gone)
         self.signs.show("published", self.good_seconds)
 
     def retire_absent(self, shard: int, shards: int, known_run_ids: Collection[str], now: datetime) -> int:
@@ -109,6 +113,7 @@ class Publisher:
         self._quarantined: dict[str, RunRow] = {}
         self._in_quarantine: Counter[str] = Counter()
         self._later: deque[str] = deque()
+        self._gone: set[str] = set()  # of these the rows that still show them as active
         self._unchecked: deque[Path] = deque()
         self._retired = False
         self._products_due = self._results_due = 0.0
@@ -212,14 +217,16 @@ class Publisher:
         beat = rows.heartbeat(view, self._rules.shard, self._rules.shards, self._rules.seed, self._in_quarantine, now)
         if not self._retired:
             self._retire(view, now)
-        whole = [*rows.active_rows(view, new, self._rules.shard), *self._quarantined.values(), *self._ended.values()]
-        self._table.publish(whole, beat, marked)
+        # Last the active ones: of one that is quarantined too, since an older segment of the journal made it again, that row stays.
+        whole = [*self._quarantined.values(), *self._ended.values(), *rows.active_rows(view, new, self._rules.shard)]
+        self._table.publish(whole, beat, marked, self._gone)
         self._beat = beat
         self._outage.ended()
         self._shown.take(view, new, changed)
         for run_id in self._ended:
             self._published.put(run_id)
         self._ended, self._quarantined = {}, {}
+        self._gone.clear()
 
     def _tell_problem(self) -> None:
         """Nothing of the runs may be shown, but why: each symbol of the last heartbeat is paused for this reason."""
@@ -258,6 +265,7 @@ class Publisher:
             self._ended[image.spec.id] = rows.ended_row(image, self._rules.shard)
         else:
             self._later.append(image.spec.id)
+            self._gone.add(image.spec.id)  # the heartbeat counts it no more: its row may not be the last that does
 
     def _take_later(self) -> None:
         """Ended runs that had no room, or that an earlier process could not show: read from ``ending/``, as many as there is room for."""

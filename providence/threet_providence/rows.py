@@ -86,6 +86,8 @@ def heartbeat(view: View, shard: int, shards: int, seed: int, quarantined: Mappi
     by_symbol = {
         Symbol(symbol): SymbolRuns(
             warm=told.warm,
+            direction_sum=told.direction_sum,
+            voters=told.voters,
             active_runs=told.active_runs,
             quarantined_runs=quarantined.get(symbol, 0),
             candle_time=None if told.candle_close_ms is None else moment(told.candle_close_ms),

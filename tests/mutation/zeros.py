@@ -12,6 +12,7 @@ from threet.application.facts import AccountSnapshot, Observation, Votes
 from threet.domain.caps import Caps, Exposure
 from threet.domain.sources import SourceReading
 from threet.domain.values import Known, MarketRules
+from threet.domain.votes import Vote
 
 
 def now(around):
@@ -47,6 +48,11 @@ def votes(around):
     return Votes({}, now(around), now(around))
 
 
+def vote(around):
+    told = around.get("told")
+    return Vote(told.symbol if isinstance(told, Vote) else around.get("name", ""), 0, 0, 0, 0, True)
+
+
 def rules(name):
     return MarketRules(name, Decimal(1), 0, 5, Decimal(0), 1)
 
@@ -65,9 +71,10 @@ ZEROS = {
     "Known[Decimal]": f"{_FROM}nought(locals())",
     "SourceView": f"{_FROM}reading(locals())",
     "Known[SourceReading]": f"{_FROM}reading(locals())",
-    "Known[Mapping[Symbol, Vote]]": f"{_FROM}known(locals(), {{}})",
+    "Known[Mapping[Symbol, Vote | Unknown]]": f"{_FROM}known(locals(), {{}})",
     "Known[AccountSnapshot]": f"{_FROM}snapshot(locals())",
     "Votes": f"{_FROM}votes(locals())",
+    "Vote": f"{_FROM}vote(locals())",
     "ForeignOrders": f"{_FROM}known(locals(), ())",
     "Transfers": f"{_FROM}known(locals(), ())",
     "Mapping[Symbol, Decimal]": "{}",

@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from sqlalchemy import Engine
+from tests.support.heartbeats import heartbeat_of
 from tests.support.settings import raw_config
 from tests.support.simulator import SimulatorProcess, Wallet, make_wallet
 
@@ -23,7 +24,7 @@ from threet.adapters.files import FileHalt
 from threet.adapters.sql import SqlCycleStore, SqlProducts, SqlRunsPublisher, SqlSnapshotStore
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, CcxtTrading
 from threet.adapters.venue.venue import Venue
-from threet.application.facts import Observation, Price, RunRow, ShardHeartbeat, SymbolRuns
+from threet.application.facts import Observation, Price, RunRow
 from threet.application.halting import Controls
 from threet.application.ports import Clock
 from threet.application.reconcile import CycleResult
@@ -192,8 +193,8 @@ class Desk:
             for index, (name, wanted) in enumerate(sorted(given.items()))
             for run in range(8)
         ]
-        by_symbol = {name: SymbolRuns(warm, 8, 0, now) for name in given}
-        self.runs.publish(rows if changed else [], ShardHeartbeat(0, self.settings.providence.shards, now, now, 1, by_symbol))
+        beat = heartbeat_of(rows, now, shards=self.settings.providence.shards, warm=warm)
+        self.runs.publish(rows if changed else [], beat)
 
     def held(self, name: Symbol) -> Decimal:
         """What the simulator's own ledger says."""

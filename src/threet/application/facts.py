@@ -185,9 +185,14 @@ class RunNumbers:
 
 @dataclass(frozen=True, slots=True)
 class SymbolRuns:
-    """What a shard says of one symbol: ``warm`` once warmup_bars closed candles were seen and they are fresh."""
+    """What a shard says of one symbol: ``warm`` once warmup_bars closed candles were seen and they are fresh.
+
+    ``direction_sum`` = Σ direction over the ``voters`` among its ``active_runs``, as the rows have them that it published.
+    """
 
     warm: bool
+    direction_sum: int
+    voters: int
     active_runs: int
     quarantined_runs: int
     candle_time: datetime | None

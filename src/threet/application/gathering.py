@@ -105,6 +105,10 @@ class Gatherer:
         )
         return replace(inputs, explanations=self._explanations(inputs, settlement, local))
 
+    def checked_votes(self, inputs: CycleInputs, names: Sequence[Symbol]) -> Mapping[Symbol, Vote | Unknown]:
+        """The votes of ``names`` as heartbeats and rows agree on them now; as old as they may be in ``inputs``."""
+        return self._store.checked_votes(self._terms.shards, inputs.now - self._terms.max_heartbeat_age, names)
+
     def _read_foreign(self, settlement: Settlement, now: datetime) -> ForeignOrders:
         """What rests at the venue and is none of ours that have no end yet; settlement has asked already where stops rest."""
         if settlement.foreign is not None:
@@ -270,10 +274,10 @@ def _observer_reading(view: Known[Observation] | Unknown) -> Known[SourceReading
     return Known(reading, seen.observed_at, seen.observer)
 
 
-def _votes(votes: Votes | Unknown, not_after: datetime) -> Known[Mapping[Symbol, Vote]] | Unknown:
+def _votes(votes: Votes | Unknown, not_after: datetime) -> Known[Mapping[Symbol, Vote | Unknown]] | Unknown:
     """A heartbeat of the future would look fresh long after its shard is dead: it is none."""
     if isinstance(votes, Unknown):
         return votes
     if votes.newest_heartbeat_at > not_after:
         return Unknown(f"a shard's heartbeat is in the future ({votes.newest_heartbeat_at.isoformat()}): its clock runs ahead")
-    return Known(dict(votes.by_symbol), votes.heartbeat_at, "runs")
+    return Known(dict(votes.by_symbol), votes.heartbeat_at, "heartbeats")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -147,10 +147,13 @@ class SnapshotStore(Protocol):
 
 
 class RunsPublisher(Protocol):
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
+    def publish(
+        self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None, gone: Collection[str] = ()
+    ) -> None:
         """Upserts the changed rows and the heartbeat in one transaction; may be repeated.
 
-        ``marked`` are rows that a publication before has committed and of which a few numbers are all that differs.
+        ``marked`` are rows that a publication before has committed and of which a few numbers are all that differs. ``gone`` are ids of
+        runs that have ended and whose last row is to come: where one is shown as active it is that no more, and votes no more.
         """
         ...
 

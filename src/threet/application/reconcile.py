@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from threet.application.deciding import decide_on_checked_votes
 from threet.application.execution import Executor, Sent, Window
 from threet.application.gathering import Gatherer, TradingTerms
 from threet.application.ports import Clock, HaltFile, MarketData
@@ -14,7 +15,7 @@ from threet.application.records import hash_of, inputs_to_json, plan_to_json, ta
 from threet.application.settlement import Settlement, Settler
 from threet.application.store import Control, CycleStore, DecisionRecord, IntentRefused, Lease, ServiceReport
 from threet.domain.agreement import RejectedReport, find_agreements
-from threet.domain.decision import Decision, decide
+from threet.domain.decision import Decision
 from threet.domain.errors import VenueError
 from threet.domain.inputs import CycleInputs
 from threet.domain.targets import ReduceOnly
@@ -119,7 +120,7 @@ class ReconcileCycle:
             return self._record_blind(lease, now, venue_clock.reason)
         settlement = self._settler.settle(venue_clock.now(), now)
         inputs = self._adopted_if_flat(self._gatherer.gather(lease, control, settlement, self._clock.now), lease)
-        decision = decide(inputs)
+        inputs, decision = decide_on_checked_votes(inputs, self._gatherer.checked_votes)
         return replace(self._act(lease, started, control, venue_clock, settlement, inputs, decision), seen=_seen(inputs, decision))
 
     def _act(

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from threet.application.deciding import decide_on_checked_votes
 from threet.application.gathering import Gatherer
 from threet.application.settlement import Settlement
 from threet.application.store import CycleStore, Lease
-from threet.domain.decision import Decision, decide
+from threet.domain.decision import Decision
 from threet.domain.inputs import CycleInputs
 from threet.domain.values import OrderState
 
@@ -48,6 +49,6 @@ def rehearse(store: CycleStore, gatherer: Gatherer, clock: Callable[[], datetime
     unsettled = store.unsettled_orders()
     stops = [order for order in unsettled if order.trigger_price is not None and order.state is OrderState.ACCEPTED]
     as_it_is = Settlement(0, [order for order in unsettled if order not in stops], stops, 0, readable=True, problems=[])
-    inputs = gatherer.gather(nobodys, control, as_it_is, clock)
+    inputs, decision = decide_on_checked_votes(gatherer.gather(nobodys, control, as_it_is, clock), gatherer.checked_votes)
     halted = halt_file() or (control.halt_reason if control.halted else "")
-    return Rehearsed(inputs, decide(inputs), halted or None)
+    return Rehearsed(inputs, decision, halted or None)

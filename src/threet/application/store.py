@@ -15,6 +15,7 @@ from threet.application.facts import AccountSnapshot, Fill, Product, Votes
 from threet.domain.drawdown import RiskState
 from threet.domain.symbol_state import SymbolState
 from threet.domain.values import Known, OrderState, Side, Symbol, Unknown
+from threet.domain.votes import Vote
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,13 @@ class CycleStore(Protocol):
     def snapshot(self, account: str) -> Known[AccountSnapshot] | Unknown: ...
 
     def votes(self, shards: int, newer_than: datetime) -> Votes | Unknown:
-        """Unknown unless exactly ``shards`` shards of that number have a heartbeat newer than ``newer_than``."""
+        """What the heartbeats tell. Unknown unless exactly ``shards`` shards of that number have one newer than ``newer_than``, and each
+        says what its runs vote."""
+        ...
+
+    def checked_votes(self, shards: int, newer_than: datetime, names: Sequence[Symbol]) -> Mapping[Symbol, Vote | Unknown]:
+        """The votes of each of ``names``, by heartbeats and rows of the runs as they stand at one moment; Unknown where the rows sum to
+        something else than the heartbeats tell, or these are not what ``votes`` asks for."""
         ...
 
     def unsettled_orders(self) -> list[OrderRecord]: ...

@@ -37,7 +37,7 @@ class CycleInputs:
     local: Known[SourceReading] | Unknown
     observers: Mapping[str, Known[SourceReading] | Unknown]
     prices: Mapping[Symbol, Known[Decimal] | Unknown]
-    votes: Known[Mapping[Symbol, Vote]] | Unknown
+    votes: Known[Mapping[Symbol, Vote | Unknown]] | Unknown
     rules: Mapping[Symbol, MarketRules | Unknown]
     products: Mapping[Symbol, SymbolTerms]
     pending: tuple[Pending, ...]

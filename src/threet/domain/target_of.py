@@ -53,6 +53,8 @@ def known_vote(inputs: CycleInputs, name: Symbol) -> Vote | Hold:
     vote = inputs.votes.value.get(name)
     if vote is None:
         return Hold("votes: no shard runs this symbol yet")
+    if isinstance(vote, Unknown):
+        return Hold(f"votes: {vote.reason}")
     if vote.paused:
         return Hold(f"votes: {vote.paused}")
     if not vote.warm:

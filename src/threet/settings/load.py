@@ -18,7 +18,7 @@ from threet.settings.explain import explain
 from threet.settings.schema import Settings
 from threet.settings.yaml_file import read_mapping
 
-CONTRACT_VERSION = 1
+CONTRACT_VERSION = 2
 """Raised when a contract between the parts changes; services with different ones do not trade together."""
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.support.heartbeats import heartbeat_of
+
 from threet.application.facts import AccountSnapshot, Fill, RunRow, ShardHeartbeat, SymbolRuns
 from threet.application.store import DecisionRecord, OrderRecord
 from threet.domain.values import OrderState, Position, Side, Symbol
@@ -88,14 +90,21 @@ def run(name: str, **changes: Any) -> RunRow:
     return replace(base, **changes)
 
 
+def beat_of(*rows: RunRow, **changes: Any) -> ShardHeartbeat:
+    """The one that goes with these rows, as if they were all that its shard has."""
+    shard, shards = changes.pop("shard", 0), changes.pop("shards", 1)
+    return replace(heartbeat_of(rows, NOON, shard=shard, shards=shards), **changes)
+
+
 def beat(active: dict[Symbol, int], **changes: Any) -> ShardHeartbeat:
+    """So many active runs of each symbol, of which none votes."""
     base = ShardHeartbeat(
         shard=0,
         shards=1,
         beat_at=NOON,
         market_time=None,
         seed=7,
-        by_symbol={name: SymbolRuns(warm=True, active_runs=count, quarantined_runs=0, candle_time=NOON) for name, count in active.items()},
+        by_symbol={name: SymbolRuns(True, 0, 0, count, 0, NOON) for name, count in active.items()},
     )
     return replace(base, **changes)
 

@@ -30,7 +30,7 @@ from threet.adapters.observers import HttpObserver
 from threet.adapters.sql import SqlObserverSequences
 from threet.adapters.venue import CcxtAccount, CcxtMarketData, nonces
 from threet.adapters.venue.venue import Venue
-from threet.application.facts import AccountSnapshot, Price, ShardHeartbeat, SymbolRuns
+from threet.application.facts import AccountSnapshot, Price
 from threet.application.locking import Locks, NotChanged
 from threet.application.reconcile import CycleResult
 from threet.application.roles import CELERY_WORKER
@@ -213,13 +213,8 @@ class World:
     def _publish_votes(self) -> None:
         if not self.voting:
             return
-        now = self.clock.now()
-        if self.votes != self._published:
-            self.desk.vote(self.votes)
-            self._published = dict(self.votes)
-        else:
-            by_symbol = {product.symbol: SymbolRuns(True, 8, 0, now) for product in self.desk.products.all()}
-            self.desk.runs.publish([], ShardHeartbeat(0, self.settings.providence.shards, now, now, 1, by_symbol))
+        self.desk.vote(self.votes, changed=self.votes != self._published)
+        self._published = dict(self.votes)
         self.audit.voted(self.votes)
 
     # Steps

@@ -128,6 +128,7 @@ def test_zero_voters_past_the_warm_up_mean_flat():
     ("change", "said"),
     [
         ({"votes": Unknown("no heartbeat")}, "no heartbeat"),
+        ({"votes": Known({BTC: Unknown("its rows differ"), ETH: vote(ETH, 0)}, NOW, "heartbeats")}, "votes: its rows differ"),
         ({"prices": {}}, "never published"),
         ({"prices": {BTC: Known(PRICES[BTC], NOW - timedelta(seconds=10.1), "redis")}}, "10.1 s old"),
         ({"prices": {BTC: Known(PRICES[BTC], NOW + timedelta(seconds=2.1), "redis")}}, "2.1 s in the future"),

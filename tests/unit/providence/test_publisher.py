@@ -1,33 +1,27 @@
 """The publisher: what changed, the latest state after an outage, every ended run until it is committed, in bounded memory."""
 
 import json
-from datetime import UTC, datetime
-from queue import Queue, SimpleQueue
-from threading import Event
+from dataclasses import replace
 
 import pytest
+from tests.support.heartbeats import heartbeat_of, sums_told
 from tests.support.market_steps import A, B, Prices, session
-from tests.support.shard import Shard, entries_of
+from tests.support.publisher import publisher_of
+from tests.support.shard import NOW, Shard, entries_of
 
 from threet.adapters.sql import SchemaError
 from threet.adapters.sql.errors import DatabaseError
-from threet.application.facts import Product
-from threet.domain.values import Symbol
-from threet_providence.messages import ProductsRead, ViewRequest
-from threet_providence.publisher import Publisher, PublisherRules
 from threet_providence.quarantine import Quarantined
 from threet_providence.snapshots import load, to_bytes
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
 
 class Table:
-    """The port RunsPublisher in memory; ``away`` makes it fail as a database does."""
+    """The port RunsPublisher in memory; ``away`` makes it fail as a database does. The heartbeat always sums up the rows."""
 
     def __init__(self):
         self.away, self.rows, self.published, self.beats, self.retired = False, {}, [], [], []
 
-    def publish(self, changed, heartbeat, marked=None):
+    def publish(self, changed, heartbeat, marked=None, gone=()):
         if self.away:
             raise DatabaseError("gone away")
         shown_before = marked.rows() if marked else []
@@ -36,44 +30,14 @@ class Table:
             numbers = zip(marked.ids, marked.position_direction, marked.live_pnl, marked.closed_trades, marked.votes, strict=True)
             assert [(r.id, r.position_direction, r.live_pnl, r.closed_trades, r.votes) for r in shown_before] == list(numbers)
         self.published.append([row.id for row in (*changed, *shown_before)])
-        self.rows |= {row.id: row for row in (*changed, *shown_before)}
+        ended = {run_id: replace(self.rows[run_id], status="ended", votes=False) for run_id in {*gone} & {*self.rows}}
+        self.rows |= ended | {row.id: row for row in (*changed, *shown_before)}
+        assert sums_told(heartbeat) == sums_told(heartbeat_of([*self.rows.values()], NOW))
         self.beats.append(heartbeat)
 
     def retire_absent(self, shard, shards, known_run_ids, now):
         self.retired.append(sorted(known_run_ids))
         return 0
-
-
-class Named:
-    def __init__(self, *symbols):
-        self.symbols = symbols
-
-    def all(self):
-        return [Product(number, Symbol(symbol), symbol, 10) for number, symbol in enumerate(self.symbols)]
-
-
-class Still:
-    def now(self):
-        return NOW
-
-    seconds = 0.0
-
-    def monotonic(self):
-        return self.seconds
-
-
-class Inbox(Queue):
-    """Answers at once, as the strategy loop's thread would."""
-
-    def __init__(self, shard):
-        super().__init__()
-        self.shard, self.products = shard, []
-
-    def put(self, item, block=True, timeout=None):
-        if isinstance(item, ProductsRead):
-            self.products.append(item.symbols)
-        assert isinstance(item, ProductsRead | ViewRequest)
-        self.shard.loop.take(item)
 
 
 @pytest.fixture
@@ -118,9 +82,7 @@ def most_waiting():
 
 @pytest.fixture
 def publisher(shard, table, reports, check, most_waiting):
-    rules = PublisherRules(shard=0, shards=1, seed=5, publish_seconds=0.01, products_seconds=5.0, most_waiting=most_waiting)
-    reporting, inbox, wake, stop = lambda: reports.append("here"), Inbox(shard), Event(), Event()
-    return Publisher(rules, table, Named(A, B), reporting, check, shard.folders, Still(), inbox, SimpleQueue(), wake, stop)
+    return publisher_of(shard, table, (A, B), most_waiting, report=lambda: reports.append("here"), check=check)
 
 
 def shown_as_ended(table):
@@ -278,6 +240,15 @@ def test_a_quarantined_run_is_shown_as_such_and_has_no_vote(shard, publisher, ta
     publisher.once()
     assert (table.rows["lost"].status, table.rows["lost"].votes, table.rows["lost"].exit_reason) == ("quarantined", False, "torn")
     assert "nameless" not in table.rows
+
+
+def test_a_run_that_is_quarantined_and_was_made_again_is_shown_as_it_runs(shard, publisher, table, entries):
+    """An older segment of the journal may have it where its file and the newest are damaged: the heartbeat counts it."""
+    shard.feed(entries[:20])
+    again = next(iter(shard.engine.runs.slot_of))
+    publisher.begin([Quarantined(again, A, "trend", "torn")])
+    publisher.once()
+    assert table.rows[again].status == "active"
 
 
 def test_products_and_the_report_come_at_their_interval(shard, publisher, reports):

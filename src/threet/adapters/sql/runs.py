@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, delete, select, update
 
 from threet.adapters.sql import run_statement
 from threet.adapters.sql.run_statement import REASON_LETTERS, Literals
@@ -37,6 +37,8 @@ def _beat(heartbeat: ShardHeartbeat) -> dict[str, Any]:
     by_symbol = {
         symbol: {
             "warm": told.warm,
+            "direction_sum": told.direction_sum,
+            "voters": told.voters,
             "active_runs": told.active_runs,
             "quarantined_runs": told.quarantined_runs,
             "candle_time": told.candle_time.isoformat() if told.candle_time else None,
@@ -54,14 +56,27 @@ def _beat(heartbeat: ShardHeartbeat) -> dict[str, Any]:
     }
 
 
+def _end(connection: Connection, ids: Iterable[str], still: ColumnElement[bool], reason: str | None, updated_at: datetime) -> int:
+    """Those of ``ids`` for which ``still`` holds are shown as ended, without a vote; returns how many."""
+    ordered, found = sorted(ids), 0
+    ended = {"status": "ended", "exit_reason": reason, "votes": False, "position_direction": 0, "updated_at": updated_at}
+    for start in range(0, len(ordered), _IDS_IN_A_STATEMENT):
+        some = runs.c.id.in_(ordered[start : start + _IDS_IN_A_STATEMENT]) & still
+        found += connection.execute(update(runs).where(some).values(**ended)).rowcount
+    return found
+
+
 class SqlRunsPublisher:
     """Implements RunsPublisher."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def publish(self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None) -> None:
+    def publish(
+        self, changed: Sequence[RunRow], heartbeat: ShardHeartbeat, marked: RunNumbers | None = None, gone: Collection[str] = ()
+    ) -> None:
         def work(connection: Connection) -> None:
+            _end(connection, gone, runs.c.status == ACTIVE, None, heartbeat.beat_at)
             if connection.dialect.name == "sqlite":
                 rows = [*changed, *(marked.rows() if marked else ())]
                 upsert(connection, runs, [_run(row, heartbeat.beat_at) for row in rows])
@@ -108,13 +123,8 @@ class SqlRunsPublisher:
             old_beats = (providence_shards.c.shard >= shards) & (providence_shards.c.shard % shards == shard)
             connection.execute(delete(providence_shards).where(old_beats))
             mine = (runs.c.shard % shards == shard) & (runs.c.status == ACTIVE)
-            lost = sorted(set(connection.execute(select(runs.c.id).where(mine)).scalars()) - set(known_run_ids))
-            retired = 0
-            ended = {"status": "ended", "exit_reason": _LOST, "votes": False, "position_direction": 0, "updated_at": now}
-            for start in range(0, len(lost), _IDS_IN_A_STATEMENT):
-                # Still mine: since the look another shard may have taken over and shown one.
-                some = runs.c.id.in_(lost[start : start + _IDS_IN_A_STATEMENT]) & mine
-                retired += connection.execute(update(runs).where(some).values(**ended)).rowcount
-            return retired
+            lost = set(connection.execute(select(runs.c.id).where(mine)).scalars()) - set(known_run_ids)
+            # Still mine: since the look another shard may have taken over and shown one.
+            return _end(connection, lost, mine, _LOST, now)
 
         return write(self._engine, work)

@@ -73,6 +73,9 @@ def _known(inputs: CycleInputs, name: Symbol) -> list[str]:
 def _votes(inputs: CycleInputs, name: Symbol, told: Mapping[str, Any]) -> list[str]:
     if isinstance(inputs.votes, Unknown):
         return [f"unknown: {inputs.votes.reason}"]
+    read = inputs.votes.value.get(name)
+    if isinstance(read, Unknown):
+        return [f"unknown: {read.reason}"]
     vote = told.get("vote")
     if vote is None:
         return [f"{name}: no votes are known"]
