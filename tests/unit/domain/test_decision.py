@@ -266,7 +266,8 @@ views = st.one_of(
     st.just(Unknown("away")),
 )
 vote_sets = st.one_of(
-    st.builds(lambda b, e: Known({BTC: vote(BTC, b), ETH: vote(ETH, e)}, NOW, "runs"), st.integers(-6, 6), st.integers(-6, 6)),
+    st.builds(lambda b, e: Known({BTC: vote(BTC, b), ETH: vote(ETH, e)}, NOW, "heartbeats"), st.integers(-6, 6), st.integers(-6, 6)),
+    st.just(Known({BTC: Unknown("its rows differ"), ETH: vote(ETH, 4)}, NOW, "heartbeats")),
     st.just(Unknown("no heartbeat")),
 )
 
