@@ -108,7 +108,8 @@ CREATE TABLE run_wishes (
   KEY run_wishes_asked (asked_at)
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin;
 
--- One heartbeat for each shard; without fresh ones from exactly the configured shards the votes are unknown.
+-- One heartbeat for each shard; without fresh ones from exactly the configured shards the votes are unknown. by_symbol has the sums of the
+-- votes, committed with the rows of runs that they sum up.
 CREATE TABLE providence_shards (
   shard       INT NOT NULL,
   shards      INT NOT NULL,
