@@ -166,14 +166,18 @@ class Desk:
         """One cycle, with the last snapshot."""
         return build_cycle(self.settings, self.parts(**changes)).run()
 
-    def vote(self, votes: dict[Symbol, int], *, warm: bool = True, changed: bool = True) -> None:
+    def vote(self, votes: dict[Symbol, int], *, warm: bool = True, changed: bool = True, told: dict[Symbol, int] | None = None) -> None:
         """Publishes eight runs per product, of which abs(n) vote, all in the direction of n's sign; 0 where nothing is said.
 
-        Where nothing ``changed``, as Providence does it: the heartbeat alone.
+        Where nothing ``changed``, as Providence does it: the heartbeat alone. ``told``: what that tells otherwise than the rows are.
         """
         now = self.clock.now()
+        beat = heartbeat_of(self._runs_for({**votes, **(told or {})}, now), now, shards=self.settings.providence.shards, warm=warm)
+        self.runs.publish(self._runs_for(votes, now) if changed else [], beat)
+
+    def _runs_for(self, votes: dict[Symbol, int], now: datetime) -> list[RunRow]:
         given = {product.symbol: votes.get(product.symbol, 0) for product in self.products.all()}
-        rows = [
+        return [
             RunRow(
                 id=f"00000000-0000-4000-8000-{index:04d}{run:08d}",
                 shard=0,
@@ -193,8 +197,6 @@ class Desk:
             for index, (name, wanted) in enumerate(sorted(given.items()))
             for run in range(8)
         ]
-        beat = heartbeat_of(rows, now, shards=self.settings.providence.shards, warm=warm)
-        self.runs.publish(rows if changed else [], beat)
 
     def held(self, name: Symbol) -> Decimal:
         """What the simulator's own ledger says."""

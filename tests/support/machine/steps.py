@@ -81,6 +81,11 @@ class Machine(RuleBasedStateMachine):
         self.world.vote(name, votes)
         self.world.cycle()
 
+    @rule(name=symbols, told=st.sampled_from([-8, 0, 8]))
+    def a_heartbeat_tells_otherwise(self, name: Any, told: int) -> None:
+        self.world.tell_otherwise(name, told)
+        self.world.cycle()
+
     @rule(votes=st.sampled_from([-8, 8]))
     def all_vote_alike(self, votes: int) -> None:
         for name in SYMBOLS:

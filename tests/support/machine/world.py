@@ -144,6 +144,7 @@ class World:
         self.worker_deaf = self.feed_deaf = False
         self.harm_snapshot: Callable[[AccountSnapshot], AccountSnapshot] = lambda snapshot: snapshot
         self.votes: dict[Symbol, int] = dict.fromkeys(SYMBOLS, 0)
+        self.told: dict[Symbol, int] = {}  # what the heartbeat tells otherwise than the rows are
         self.voting = True
         self.feed = Feed()
         self._start()
@@ -213,7 +214,7 @@ class World:
     def _publish_votes(self) -> None:
         if not self.voting:
             return
-        self.desk.vote(self.votes, changed=self.votes != self._published)
+        self.desk.vote(self.votes, changed=self.votes != self._published, told=self.told)
         self._published = dict(self.votes)
         self.audit.voted(self.votes)
 
@@ -257,6 +258,11 @@ class World:
     def vote(self, name: Symbol, votes: int) -> None:
         self.votes[name] = votes
         self.say("vote", name, votes)
+
+    def tell_otherwise(self, name: Symbol, votes: int) -> None:
+        """The heartbeat speaks of other votes than its rows, until somebody puts it right."""
+        self.told[name] = votes
+        self.say("told", name, votes)
 
     def move_price(self, name: Symbol, factor: Decimal) -> None:
         coin = name.split("/")[0]
@@ -355,6 +361,7 @@ class World:
         self.cancel_foreign()
         for node in self.nodes:
             node.harm = None
+        self.told.clear()
         self.voting, self.worker_deaf, self.feed_deaf = True, False, False
         self.our_reader_errs(None)
         self.pass_time(60)
@@ -367,6 +374,8 @@ class World:
         if result is not None:
             for one in result.sent:
                 self.audit.count(f"answer {one.state}")
+            if "rows do not sum to what Providence told" in result.reason:
+                self.audit.count("rows differ")
             sent = [(one.client_order_id, one.symbol, str(one.state), one.text) for one in result.sent]
             self.say("cycle", result.cycle_id, result.status, result.reason, sent, result.unresolved)
         self.audit.tell_news(self.say)
