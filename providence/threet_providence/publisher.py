@@ -265,7 +265,7 @@ class Publisher:
             self._ended[image.spec.id] = rows.ended_row(image, self._rules.shard)
         else:
             self._later.append(image.spec.id)
-            self._gone.add(image.spec.id)  # the heartbeat counts it no more: its row may not be the last that does
+            self._gone.add(image.spec.id)  # the heartbeat counts it no more, so its row must not go on as active
 
     def _take_later(self) -> None:
         """Ended runs that had no room, or that an earlier process could not show: read from ``ending/``, as many as there is room for."""
