@@ -26,11 +26,12 @@ class Caps:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """Signed ``contracts`` held at ``price`` (USD); ``by_fills`` is what the fills say, where that is another: either may be true."""
+    """Signed ``contracts`` held at ``price`` (USD). ``or_else`` is what the fills or another source say, where that is another: either
+    may be true."""
 
     contracts: Decimal
     price: Decimal
-    by_fills: Decimal | None = None
+    or_else: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,8 @@ def check_rate(correction: Correction, orders_last_hour: int, caps: Caps) -> Non
 
 def _worst(name: Symbol, item: Exposure, orders: Sequence[Pending], sign: int) -> Decimal:
     """The signed notional (USD) furthest toward ``sign``. A reduction leads there too, up to zero and not through it."""
-    if item.by_fills is not None:
-        both = [_worst(name, Exposure(contracts, item.price), orders, sign) for contracts in (item.contracts, item.by_fills)]
+    if item.or_else is not None:
+        both = [_worst(name, Exposure(contracts, item.price), orders, sign) for contracts in (item.contracts, item.or_else)]
         return max(both, key=lambda usd: usd * sign)
     that_way = [order for order in orders if order.symbol == name and order.signed_contracts * sign > 0]
     reduced = sum((abs(order.signed_contracts) for order in that_way if order.reduce_only), Decimal(0))

@@ -30,7 +30,7 @@ def scale_factors(
         held = _worst_exposure(inputs, name, agreements, states[name])
         if isinstance(held, Unknown):
             return held
-        fixed_gross += max(abs(held.contracts), abs(held.by_fills or Decimal(0))) * held.price
+        fixed_gross += max(abs(held.contracts), abs(held.or_else or Decimal(0))) * held.price
         fixed_net += held.contracts * held.price
     value = agreements.account_value.value
     return scale_into_caps(
@@ -84,17 +84,20 @@ def caps_of(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
 def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements, state: SymbolState) -> Exposure | Unknown:
     """The price is 0 where nothing is held, by the sources and by the fills."""
     agreement = agreements.by_symbol[name]
+    or_else = state.by_fills if state.astray_contracts != 0 else None
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
     else:
         signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
         if len(signed) < inputs.terms.quorum:
             return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
-        contracts = max(signed, key=abs)
-    by_fills = state.by_fills if state.astray_contracts != 0 else None
-    if contracts == 0 and not by_fills:
+        # Who is right nobody knows, not even of the side: the two that lie furthest apart count.
+        told = signed if or_else is None else [*signed, or_else]
+        contracts = max(told, key=abs)
+        or_else = max(told, key=lambda one: abs(one - contracts))
+    if contracts == 0 and not or_else:
         return Exposure(Decimal(0), Decimal(0))
     price = valuing_price(inputs, name, agreements.valid_observers)
     if isinstance(price, Unknown):
         return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
-    return Exposure(contracts, price.value, by_fills)
+    return Exposure(contracts, price.value, or_else)

@@ -13,7 +13,7 @@ from tests.support.machine.steps import Machine
 from tests.support.machine.world import SYMBOLS, World
 
 from threet.application import execution, gathering, reconcile
-from threet.domain import agreement, decision, portfolio, price_band, target_of
+from threet.domain import agreement, decision, portfolio, price_band, room, target_of
 from threet.domain.caps import Exposure
 from threet.domain.consensus import agree, agree_account_value
 from threet.domain.errors import VenueSilent
@@ -148,13 +148,13 @@ def opens_where_it_may_only_reduce(patch: Patch) -> Callable[[dict[str, Any]], d
 def knows_no_cap(patch: Patch) -> Callable[[dict[str, Any]], dict[str, Any]]:
     patch.setattr(execution, "check_caps", lambda *_: None)
     patch.setattr(decision, "clamp", lambda wanted, cap: wanted)
-    patch.setattr(decision, "room_of", lambda correction, *_: (correction.contracts, "none"))
+    patch.setattr(room, "room_of", lambda correction, *_: (correction.contracts, "none"))
     return honest
 
 
 def believes_its_sources_alone(patch: Patch) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """What the fills make of a position is forgotten: the limits count with what is agreed on."""
-    patch.setattr(portfolio, "Exposure", lambda contracts, price, by_fills=None: Exposure(contracts, price))
+    patch.setattr(portfolio, "Exposure", lambda contracts, price, or_else=None: Exposure(contracts, price))
     return honest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 
+import pytest
 from tests.unit.domain.test_decision import BTC, ETH, NOW, TERMS, inputs, reading, vote
 
 from threet.domain.caps import Caps, Pending, check_caps
@@ -34,3 +35,17 @@ def test_room_that_is_smaller_than_the_no_trade_band_is_worth_no_order():
     decision = decide(held)
     assert [order.correction.symbol for order in decision.plan if not order.correction.reduce_only] == []
     assert decision.by_symbol[BTC].result == "the cap of net exposure leaves no room"
+
+
+@pytest.mark.parametrize("ours", ["1.5", "-1.5"])
+@pytest.mark.parametrize("votes", [4, -4])
+def test_a_position_whose_sides_are_disputed_counts_on_either(ours, votes):
+    """One reader turned the sign over, and which one nobody knows: ETH may stand with BTC, whatever our own says."""
+    told = reading(ETH=ours)
+    others = reading(ETH=str(-Decimal(ours)))
+    observers = {name: replace(others, source=name) for name in "abc"}
+    states = [SymbolState(ETH, -Decimal(ours), NOW)]
+    terms = replace(TERMS, max_net_exposure_percent=Decimal(40))  # 4,000 USD, of which ETH may take 3,000
+    decision = decide(inputs(told, observers, votes={BTC: vote(BTC, votes), ETH: vote(ETH, 4)}, states=states, terms=terms))
+    [order] = decision.plan
+    assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.02"))
