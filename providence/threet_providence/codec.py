@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import lru_cache
 from itertools import chain, islice
 from typing import Any
@@ -25,9 +25,6 @@ FORMAT_VERSION = 3
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _COUNT = np.dtype("<i4")
 _FLOAT = np.dtype("<f8")
-
-
-_SPEC = tuple(field.name for field in fields(RunSpec))
 
 
 class RecordError(Exception):
@@ -86,7 +83,7 @@ def _step(step: Step) -> dict[str, Any]:
         "priced": step.marks and [len(step.marks), len(_names(tuple(step.marks)))],
         "closed": step.candles and [len(step.candles), len(_names(tuple(step.candles)))],
         "ended": [[e.run_id, e.reason, e.ended_ms] for e in step.changes.ended],
-        "started": [{name: getattr(spec, name) for name in _SPEC} for spec in step.changes.started],
+        "started": [spec._asdict() for spec in step.changes.started],
         "ancestors": [asdict(one) for one in step.changes.ancestors],
     }
     head |= {name: value for name, value in small.items() if value}

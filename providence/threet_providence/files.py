@@ -6,6 +6,7 @@ import errno
 import gzip
 import os
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,11 @@ class Folders:
 
     def run(self, run_id: str) -> Path:
         return self.root / run_name(run_id)
+
+
+def named(names: Iterable[str], begin: str, end: str) -> list[str]:
+    """Those of a folder's names that begin and end so, sorted: where ten thousand lie, each glob is felt."""
+    return sorted([name for name in names if name.startswith(begin) and name.endswith(end)])
 
 
 def run_name(run_id: str) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from threet_providence.codec import NewerFormat, RecordError, decode, encode
-from threet_providence.files import Folders, is_full, sync_folder, write_whole
+from threet_providence.files import Folders, is_full, named, sync_folder, write_whole
 from threet_providence.quarantine import cut_file, keep_segment
 from threet_providence.steps import BaseRecord, TickRecord
 
@@ -51,14 +51,15 @@ def frame(record: TickRecord | BaseRecord) -> bytes:
     return _FRAME.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
-def segment_paths(folder: Path, shard: int, shards: int) -> list[Path]:
-    """The shard's segments, the oldest first."""
-    return sorted(folder.glob(f"journal-{shard}-of-{shards}-*.3tj"))
+def segment_paths(folder: Path, shard: int, shards: int, names: Iterable[str] | None = None) -> list[Path]:
+    """The shard's segments, the oldest first. ``names``: what lies in the folder, where that is known already."""
+    return [folder / name for name in named(names or os.listdir(folder), f"journal-{shard}-of-{shards}-", ".3tj")]
 
 
-def other_layouts(folder: Path, shards: int) -> list[Path]:
-    """Segments that were written with another number of shards."""
-    return sorted(path for path in folder.glob("journal-*-of-*.3tj") if shards_of_segment(path) != shards)
+def other_layouts(folder: Path, shards: int, names: Iterable[str] | None = None) -> list[Path]:
+    """Segments that were written with another number of shards; ``names`` as above."""
+    segments = (folder / name for name in named(names or os.listdir(folder), "journal-", ".3tj") if "-of-" in name)
+    return [path for path in segments if shards_of_segment(path) != shards]
 
 
 def shards_of_segment(path: Path) -> int:

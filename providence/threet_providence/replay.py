@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,55 +21,28 @@ from threet_providence.steps import BaseRecord, EndedMark, Step, TickRecord
 
 @dataclass(slots=True)
 class ReplayedRun:
-    """A run on its way from its snapshot (or its birth) to the journal's end. ``tick``: what it contains already."""
+    """A run on its way from its snapshot (or its birth) to the journal's end.
 
-    spec: RunSpec
+    ``image`` is replaced, never written to: what it says of a position and its result is of its beginning, and ``now`` says it anew;
+    its ``tick`` is what the run contained then.
+    """
+
+    image: RunImage
     voms: Voms
-    entries: EntryLog
-    tick: int
-    risen: bool = False
-    votes: bool = False
-    state: Mapping[str, float] = field(default_factory=dict)  # replaced, never written to
-    status: str = ACTIVE
-    exit_reason: str | None = None
-    ended_ms: int | None = None
     changed: bool = False  # since its snapshot: needs a new one
 
     @classmethod
     def born(cls, spec: RunSpec, tick: int) -> ReplayedRun:
         voms = Voms(start_balance=spec.start_balance, leverage=spec.leverage, fee_rate=spec.fee_rate)
-        return cls(spec=spec, voms=voms, entries=EntryLog(), tick=tick, changed=True)
+        return cls(RunImage(spec, tick, 0, 0.0, 0.0, False, False, {}, EntryLog(), 0), voms, changed=True)
 
-    @classmethod
-    def resumed(cls, image: RunImage, voms: Voms) -> ReplayedRun:
-        return cls(
-            spec=image.spec,
-            voms=voms,
-            entries=image.entries,
-            tick=image.tick,
-            risen=image.risen,
-            votes=image.votes,
-            state=image.state,
-            status=image.status,
-            exit_reason=image.exit_reason,
-            ended_ms=image.ended_ms,
-        )
-
-    def image(self, tick: int) -> RunImage:
-        return RunImage(
-            spec=self.spec,
+    def now(self, tick: int) -> RunImage:
+        return self.image._replace(
             tick=tick,
             direction=self.voms.direction,
             live_pnl=self.voms.live_pnl,
             last_price=self.voms.mark,
-            risen=self.risen,
-            votes=self.votes,
-            state=self.state,
-            entries=self.entries,
-            entry_count=len(self.entries),
-            status=self.status,
-            exit_reason=self.exit_reason,
-            ended_ms=self.ended_ms,
+            entry_count=len(self.image.entries),
             closed_trades=self.voms.closed_trades,
         )
 
@@ -103,6 +75,7 @@ class Replay:
         self.ids, self.products = dict(base.ids), base.products
         self.next_number, self.born_ms = dict(base.next_number), dict(base.born_ms)
         self.ancestors.load(base.ancestors)
+        self.market.add_all(base.markets)
         for symbol, saved in base.markets.items():
             # Candles of another interval are no warm-up for this one: the window fills again.
             same = base.interval_ms == self.market.interval_ms
@@ -140,28 +113,30 @@ class Replay:
     def _open_run(self, run_id: str, tick: int) -> ReplayedRun | None:
         """The run, if this record is news to it."""
         run = self.runs.get(run_id)
-        return run if run is not None and run.tick < tick and run.status == ACTIVE else None
+        return run if run is not None and run.image.tick < tick and run.image.status == ACTIVE else None
 
     def _take_entry(self, row: Records, tick: int) -> None:
         run = self._open_run(id_text(*row["id"]), tick)
         if run is not None:
             entry = Entry(int(row["kind"]), int(row["time_ms"]), float(row["price"]), float(row["size"]))
             book(run.voms, entry)
-            run.entries.append(entry)
+            run.image.entries.append(entry)
             run.changed = True
 
     def _take_state(self, row: Records, tick: int) -> None:
         run = self._open_run(id_text(*row["id"]), tick)
         if run is not None:
-            run.risen, run.votes, run.changed = bool(row["risen"]), bool(row["votes"]), True
-            names = self._strategies[run.spec.strategy].state if run.spec.strategy in self._strategies else ()
-            run.state = dict(zip(names, np.asarray(row["state"]).tolist(), strict=False))
+            played = self._strategies.get(run.image.spec.strategy)
+            state = dict(zip(played.state if played else (), np.asarray(row["state"]).tolist(), strict=False))
+            run.image = run.image._replace(risen=bool(row["risen"]), votes=bool(row["votes"]), state=state)
+            run.changed = True
 
     def _take_end(self, ended: EndedMark, tick: int) -> None:
         run = self._open_run(ended.run_id, tick)
         if run is not None:
             self.mark(run)
-            run.status, run.exit_reason, run.ended_ms, run.votes, run.changed = ENDED, ended.reason, ended.ended_ms, False, True
+            run.image = run.image._replace(status=ENDED, exit_reason=ended.reason, ended_ms=ended.ended_ms, votes=False)
+            run.changed = True
 
     def _take_start(self, spec: RunSpec, tick: int) -> None:
         self.born_ms.setdefault(spec.symbol, spec.started_ms)
@@ -172,6 +147,6 @@ class Replay:
 
     def mark(self, run: ReplayedRun) -> None:
         """Marks the run with the last price of its symbol, where there is one."""
-        row = self.market.index.get(run.spec.symbol)
+        row = self.market.index.get(run.image.spec.symbol)
         if row is not None and not math.isnan(self.market.marks[row]):
             run.voms.update_price(float(self.market.marks[row]))

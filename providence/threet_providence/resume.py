@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,10 +13,10 @@ from pathlib import Path
 
 from threet.engine.engine import Engine
 from threet.engine.population import shard_of
-from threet.engine.runs import ACTIVE, ENDED, RunImage
+from threet.engine.runs import ACTIVE, ENDED, RunImage, is_canonical
 from threet.engine.voms import Voms
 from threet_providence import snapshots, tails
-from threet_providence.files import Folders, archive_name, run_name
+from threet_providence.files import Folders, archive_name, named, run_name
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
 from threet_providence.loading import Loaded, load_all, read_image
 from threet_providence.quarantine import Quarantined, cut_file, keep_segment, move_beside, put_aside
@@ -50,12 +49,14 @@ class Resume:
         self._lost_journal: str | None = None  # the name of one that nothing leads on from
         self._finished: set[str] = set()  # that have, or had, a final file
         self._segments: list[Segment] = []
+        self._names: list[str] = []  # of all that lies beside the runs' files
 
     def run(self) -> Resumption:
         """Raises JournalError where the journal or a file cannot be gone on with; nothing was changed then."""
         with _no_collections():
+            self._names = os.listdir(self._folders.root)
             self._refuse_other_layouts()
-            segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards)]
+            segments = [read_segment(path) for path in segment_paths(self._folders.root, self._shard, self._shards, self._names)]
             read = self._read()
             self._sweep_temporaries()
             self._segments = segments
@@ -69,7 +70,7 @@ class Resume:
         return self._found
 
     def _refuse_other_layouts(self) -> None:
-        others = other_layouts(self._folders.root, self._shards)
+        others = other_layouts(self._folders.root, self._shards, self._names)
         if others:
             raise JournalError(
                 f"{others[0]}: expected journals of {self._shards} shards, found another number; "
@@ -78,8 +79,8 @@ class Resume:
 
     def _sweep_temporaries(self) -> None:
         """What a kill left half written; other shards may be writing theirs."""
-        folders = (self._folders.root, self._folders.ending, self._folders.ended)
-        for path in (path for folder in folders for path in folder.glob(".run_*.tmp")):
+        folders = {folder: os.listdir(folder) for folder in (self._folders.ending, self._folders.ended)} | {self._folders.root: self._names}
+        for path in (folder / name for folder, names in folders.items() for name in named(names, ".run_", ".tmp")):
             if self._is_mine(_id_of(path.name[1:]), path.name):
                 path.unlink()
 
@@ -105,23 +106,23 @@ class Resume:
 
     def _read(self) -> dict[str, Loaded | SnapshotError | OSError]:
         """Every run's file, by id. Files of a newer release are refused before anything is changed."""
-        paths, ends = self._mine(self._folders.root), self._mine(self._folders.ending)
-        self._finished = {*ends, *map(_id_of, fnmatch.filter(os.listdir(self._folders.ended), "run_*"))}
+        paths, ends = self._mine(self._folders.root, self._names), self._mine(self._folders.ending, os.listdir(self._folders.ending))
+        self._finished = {*ends, *map(_id_of, named(os.listdir(self._folders.ended), "run_", ""))}
         read = dict(zip(paths, load_all(list(paths.values())), strict=True))
         for path, found in (*zip(paths.values(), read.values(), strict=True), *((path, read_image(path)) for path in ends.values())):
             if isinstance(found, snapshots.NewerFormat):
                 raise JournalError(f"{path}: {found}. Nothing was changed")
         return read
 
-    def _mine(self, folder: Path) -> dict[str, str]:
+    def _mine(self, folder: Path, names: Iterable[str]) -> dict[str, str]:
         """The run files of this shard, by id."""
-        names = sorted(name for name in os.listdir(folder) if name.startswith("run_") and name.endswith(".json"))
-        by_id = {name.removeprefix("run_").removesuffix(".json"): name for name in names}
-        return {run_id: f"{folder}/{name}" for run_id, name in by_id.items() if self._is_mine(run_id, name)}
+        by_id = {name[4:-5]: name for name in named(names, "run_", ".json")}
+        all_mine = self._shards == 1 and all(map(is_canonical, by_id))
+        return {run_id: f"{folder}/{name}" for run_id, name in by_id.items() if all_mine or self._is_mine(run_id, name)}
 
     def _snapshots(self, read: Mapping[str, Loaded | SnapshotError | OSError]) -> dict[str, ReplayedRun]:
         runs = {}
-        tails_there = set(map(_id_of, fnmatch.filter(os.listdir(self._folders.root), "run_*.tail")))
+        tails_there = set(map(_id_of, named(self._names, "run_", ".tail")))
         for run_id, found in read.items():
             if self._is_finished(run_id) and self._is_sound_end(run_id):
                 self._drop_superseded(run_id, found)
@@ -132,7 +133,7 @@ class Resume:
                     raise SnapshotError(f"expected run {run_id}, found {image.spec.id}")
                 if run_id in tails_there:
                     image = self._followed(self._folders.run(run_id), image, voms)
-                runs[run_id] = ReplayedRun.resumed(image, voms)
+                runs[run_id] = ReplayedRun(image, voms)
             except (SnapshotError, OSError) as error:
                 self._quarantine(run_id, str(error), self._folders.run(run_id))
         self._clear_lone_tails(tails_there)
@@ -210,9 +211,9 @@ class Resume:
 
     def _quarantine_stale(self, replay: Replay, segment: Segment, reason: str) -> None:
         """What runs did between their snapshot and the segment is in no other: only those that did nothing may go on."""
-        suspects = [run_id for run_id, run in replay.runs.items() if run.tick < segment.tick]
+        suspects = [run_id for run_id, run in replay.runs.items() if run.image.tick < segment.tick]
         changed = {run.run_id: run.changed_tick for run in segment.base.runs} if segment.base and suspects else {}
-        stale = [run_id for run_id in suspects if replay.runs[run_id].tick < changed.get(run_id, segment.tick)]
+        stale = [run_id for run_id in suspects if replay.runs[run_id].image.tick < changed.get(run_id, segment.tick)]
         self._quarantine_all(replay, stale, reason.format(segment.tick))
 
     def _quarantine_all(self, replay: Replay, run_ids: list[str], reason: str) -> None:
@@ -234,12 +235,12 @@ class Resume:
                 )
             return
         newest = next(segment.base for segment in reversed(segments) if segment.base)
-        for run_id, *_ in newest.runs:
-            if run_id not in replay.runs and run_id not in self._settled and not self._is_finished(run_id):
+        for run_id in (run.run_id for run in newest.runs if run.run_id not in replay.runs):
+            if run_id not in self._settled and not self._is_finished(run_id):
                 self._quarantine(run_id, f"expected {run_name(run_id)}, found no file", None)
-        ahead = [run_id for run_id, run in replay.runs.items() if run.tick > replay.tick]
+        ahead = [run_id for run_id, run in replay.runs.items() if run.image.tick > replay.tick]
         for run_id in ahead:
-            reason = f"its snapshot is of tick {replay.runs[run_id].tick}, the journal ends at {replay.tick}"
+            reason = f"its snapshot is of tick {replay.runs[run_id].image.tick}, the journal ends at {replay.tick}"
             self._quarantine(run_id, reason, self._folders.run(run_id))
             del replay.runs[run_id]
 
@@ -252,15 +253,16 @@ class Resume:
         needed = {strategy.name: {parameter.name for parameter in strategy.parameters} for strategy in engine.strategies}
         going_on = []
         for run in replay.runs.values():
-            can_go_on = run.spec.strategy in needed and needed[run.spec.strategy] <= run.spec.parameters.keys()
-            if run.status == ACTIVE and not can_go_on:
-                run.status, run.exit_reason, run.ended_ms, run.votes = ENDED, "strategy changed", replay.market_ms, False
-            if run.status != ACTIVE:
-                self._found.to_save.append(run.image(replay.tick))
+            image, spec = run.image, run.image.spec
+            if image.status == ACTIVE and not (spec.strategy in needed and needed[spec.strategy] <= spec.parameters.keys()):
+                run.image = image._replace(status=ENDED, exit_reason="strategy changed", ended_ms=replay.market_ms, votes=False)
+            if run.image.status != ACTIVE:
+                self._found.to_save.append(run.now(replay.tick))
                 continue
             going_on.append(run)
-        slots = engine.load(going_on)
-        engine.runs.dirty[slots], engine.runs.changed_tick[slots] = [run.changed for run in going_on], [run.tick for run in going_on]
+        images = [run.image for run in going_on]
+        slots = engine.load(images, [run.voms for run in going_on])
+        engine.runs.dirty[slots], engine.runs.changed_tick[slots] = [run.changed for run in going_on], [image.tick for image in images]
         self._found.resumed = len(going_on)
 
     @cached_property

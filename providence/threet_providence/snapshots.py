@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from collections.abc import Sequence
 from gzip import BadGzipFile
+from itertools import chain
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,10 @@ _TO_LETTERS = bytes.maketrans(bytes(range(len(_LETTERS))), _LETTERS)
 _FROM_LETTERS = bytes(_LETTERS.find(letter) & 0xFF for letter in range(256))
 """A letter of no kind becomes -1, which VOMS refuses."""
 _HEAD = b'{"checksum":"'
+
+
+Told = tuple[Sequence[Any], dict[str, Any], dict[str, Any], EntryLog]
+"""What one file says: its single values as ``values_of`` takes them, its parameters, the strategy's state, its history."""
 
 
 class SnapshotError(Exception):
@@ -82,7 +88,7 @@ def to_bytes(image: RunImage) -> bytes:
         },
     }
     text = orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY)[1:]
-    return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n' + text
+    return _first_line(text) + text
 
 
 def load(path: Path) -> tuple[RunImage, Voms]:
@@ -101,7 +107,7 @@ def read(data: bytes) -> RunImage:
     """What the bytes of a file say, by their checksum and format; not replayed. Raises SnapshotError."""
     body = _body(data)
     try:
-        image = _image(body)
+        (image,) = images([_told(body)])
         soundness.check(image)
     except UNREADABLE as error:
         raise _no_run(error) from error
@@ -120,7 +126,7 @@ def verified(image: RunImage) -> tuple[RunImage, Voms]:
         raise SnapshotError(f"expected live_pnl {image.live_pnl!r} after the replay, was {voms.live_pnl!r}")
     if voms.direction != image.direction:
         raise SnapshotError(f"expected position_direction {image.direction} after the replay, was {voms.direction}")
-    return replace(image, closed_trades=voms.closed_trades), voms
+    return image._replace(closed_trades=voms.closed_trades), voms
 
 
 def _no_run(error: Exception) -> SnapshotError:
@@ -158,12 +164,22 @@ def _book(voms: Voms, kind: int, price: float, size: float) -> None:
         raise ValueError(f"expected an entry of kind {' or '.join(KIND_NAMES)}, was {kind}")
 
 
-def _body(data: bytes) -> dict[str, Any]:
-    line, newline, rest = data.partition(b"\n")
-    if not newline or not line.startswith(_HEAD) or not line.endswith(b'",'):
-        raise SnapshotError(f"expected a first line with a checksum, was {line[:60]!r}")
-    if hashlib.sha256(rest).hexdigest().encode() != line[len(_HEAD) : -2]:
+def check_sum(data: bytes) -> None:
+    """Raises SnapshotError where the bytes are not those that were written."""
+    behind = data.find(b"\n") + 1
+    line = data[:behind]
+    if line != _first_line(memoryview(data)[behind:]):
+        if not line.startswith(_HEAD) or not line.endswith(b'",\n'):
+            raise SnapshotError(f"expected a first line with a checksum, was {(line or data)[:60]!r}")
         raise SnapshotError("the checksum does not fit the content: the file was torn or changed")
+
+
+def _first_line(text: bytes | memoryview) -> bytes:
+    return _HEAD + hashlib.sha256(text).hexdigest().encode() + b'",\n'
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    check_sum(data)
     try:
         body: dict[str, Any] = orjson.loads(data)
     except UNREADABLE as error:
@@ -176,49 +192,81 @@ def _body(data: bytes) -> dict[str, Any]:
     return body
 
 
+def kinds_of(letters: str) -> bytes:
+    return letters.encode().translate(_FROM_LETTERS)
+
+
+def _told(body: dict[str, Any]) -> Told:
+    body.setdefault("parent", None)
+    return values_of(body), body["parameters"], body["strategy_state"], _history(body)
+
+
 def _history(body: dict[str, Any]) -> EntryLog:
     told = body["voms_state"]
     if body["format_version"] >= _COLUMNS_SINCE:
-        return EntryLog.of(told["kinds"].encode().translate(_FROM_LETTERS), told["times_ms"], told["prices"], told["sizes"])
+        kinds, *numbers = columns_of(told)
+        return EntryLog.of(kinds_of(kinds), *numbers)
     log = EntryLog()
     for kind, time_ms, price, size in told["entries"]:
         log.add(_KINDS[kind], time_ms, price, size)
     return log
 
 
-def _image(body: dict[str, Any]) -> RunImage:
-    log = _history(body)
-    return RunImage(
-        spec=_spec(body),
-        tick=int(body["journal_tick"]),
-        direction=int(body["position_direction"]),
-        live_pnl=float(body["live_pnl"]),
-        last_price=float(body["last_price"]),
-        risen=bool(body["risen"]),
-        votes=bool(body["votes"]),
-        state={str(name): float(value) for name, value in body["strategy_state"].items()},
-        entries=log,
-        entry_count=len(log),
-        status=str(body["status"]),
-        exit_reason=body["exit_reason"],
-        ended_ms=body["ended_ms"],
-    )
+def images(files: Sequence[Told]) -> list[RunImage]:
+    """Of one file or of many, key by key. Raises one of ``UNREADABLE`` where a value of any of them is of another kind."""
+    if not files:
+        return []
+    rows, parameters, states, logs = zip(*files, strict=True)
+    columns = zip(*rows, strict=True)
+    values = [_of_kind(kind, key, column) for (key, kind), column in zip(_KINDS_OF_VALUES.items(), columns, strict=True)]
+    before, behind, early, late = (values[part] for part in _PARTS)
+    specs = map(RunSpec, *before, _numbers(parameters), *behind)
+    return list(map(RunImage, specs, *early, _numbers(states), logs, map(len, logs), *late))
 
 
-def _spec(body: dict[str, Any]) -> RunSpec:
-    return RunSpec(
-        id=str(body["run_id"]),
-        number=int(body["number"]),
-        seed=int(body["seed"]),
-        strategy=str(body["strategy"]),
-        symbol=str(body["symbol"]),
-        parameters={str(name): float(value) for name, value in body["parameters"].items()},
-        start_balance=float(body["start_balance"]),
-        leverage=float(body["leverage"]),
-        fee_rate=float(body["fee_rate"]),
-        started_ms=int(body["started_ms"]),
-        ends_ms=int(body["ends_ms"]),
-        max_loss_usd=float(body["max_loss_usd"]),
-        target_usd=float(body["target_usd"]),
-        parent=body.get("parent"),
-    )
+def _of_kind(kind: type | None, key: str, column: Sequence[Any]) -> Sequence[Any]:
+    if kind is int or kind is float:
+        return list(map(kind, column))
+    if kind is not None and not {kind}.issuperset(map(type, column)):
+        raise TypeError(f"expected {key} as {kind.__name__}, found {next(repr(value) for value in column if type(value) is not kind)}")
+    return column
+
+
+def _numbers(column: Sequence[dict[str, Any]]) -> Sequence[dict[str, float]]:
+    if {float}.issuperset(map(type, chain.from_iterable(map(dict.values, column)))):
+        return column
+    return [{name: float(value) for name, value in told.items()} for told in column]
+
+
+_KINDS_OF_VALUES: dict[str, type | None] = {
+    # Of the RunSpec before its parameters
+    "run_id": str,
+    "number": int,
+    "seed": int,
+    "strategy": str,
+    "symbol": str,
+    # and behind them,
+    "start_balance": float,
+    "leverage": float,
+    "fee_rate": float,
+    "started_ms": int,
+    "ends_ms": int,
+    "max_loss_usd": float,
+    "target_usd": float,
+    "parent": None,
+    # of the RunImage before its state
+    "journal_tick": int,
+    "position_direction": int,
+    "live_pnl": float,
+    "last_price": float,
+    "risen": bool,
+    "votes": bool,
+    # and behind its entries.
+    "status": str,
+    "exit_reason": None,
+    "ended_ms": None,
+}
+"""In the order of the fields that they become: made numbers, or refused where they are no such thing; None: seen to by ``soundness``."""
+_PARTS = (slice(0, 5), slice(5, 13), slice(13, 19), slice(19, None))
+values_of = itemgetter(*_KINDS_OF_VALUES)
+columns_of = itemgetter("kinds", "times_ms", "prices", "sizes")

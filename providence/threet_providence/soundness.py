@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
-from threet.engine.runs import ACTIVE, ENDED, RunImage, id_number
+from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec, id_number, is_canonical
 
 UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, AttributeError, IndexError, RecursionError)
 """What reading bytes that are not what they should be can raise, besides the errors of the disk."""
@@ -23,36 +25,17 @@ def strict_json(data: bytes) -> Any:
 
 def check(image: RunImage) -> None:
     """Raises ValueError naming the first thing that no run can be; its entries are looked at by ``check_entries``."""
-    for is_so, expected, value in _claims(image):
-        if not is_so:
-            raise ValueError(f"expected {expected}, was {value!r}")
+    id_number(image.spec.id)
+    for claim in _CLAIMS:
+        values = claim.of(image)
+        if not claim.holds(values):
+            name, wrong = next(pair for pair in zip(claim.names, values, strict=True) if not claim.holds(pair[1:]))
+            raise ValueError(f"expected {claim.expected.format(_KEYS.get(name, name))}, was {wrong!r}")
 
 
-def _claims(image: RunImage) -> Iterator[tuple[bool, str, object]]:
-    """What must be so, how it is said, and what was found."""
-    spec = image.spec
-    id_number(spec.id)
-    yield 0 < spec.start_balance < math.inf, "start_balance above 0", spec.start_balance
-    yield 0 < spec.leverage < math.inf, "leverage above 0", spec.leverage
-    yield 0 < spec.max_loss_usd < math.inf, "max_loss_usd above 0", spec.max_loss_usd
-    yield 0 < spec.target_usd < math.inf, "target_usd above 0", spec.target_usd
-    yield math.isfinite(spec.fee_rate), "a finite fee_rate", spec.fee_rate
-    yield math.isfinite(image.live_pnl), "a finite live_pnl", image.live_pnl
-    yield math.isfinite(image.last_price), "a finite last_price", image.last_price
-    yield all(map(math.isfinite, spec.parameters.values())), "finite parameters", spec.parameters
-    yield all(map(math.isfinite, image.state.values())), "a finite strategy_state", image.state
-    yield _is_moment(spec.started_ms), "started_ms between 1970 and 9999", spec.started_ms
-    yield _is_moment(spec.ends_ms), "ends_ms between 1970 and 9999", spec.ends_ms
-    yield image.ended_ms is None or _is_moment(image.ended_ms), "ended_ms between 1970 and 9999", image.ended_ms
-    yield 0 <= spec.number <= _INT64, "a number of 64 bits", spec.number
-    yield 0 <= spec.seed <= _INT64, "a seed of 64 bits", spec.seed
-    yield 0 <= image.tick <= _INT64, "a journal_tick of 64 bits", image.tick
-    yield image.direction in (-1, 0, 1), "position_direction -1, 0 or 1", image.direction
-    yield bool(spec.strategy.strip()), "a strategy", spec.strategy
-    yield bool(spec.symbol.strip()), "a symbol", spec.symbol
-    yield image.status in (ACTIVE, ENDED), f"status {ACTIVE} or {ENDED}", image.status
-    yield _is_text_or_none(image.exit_reason), "exit_reason as text", image.exit_reason
-    yield _is_text_or_none(spec.parent), "parent as text", spec.parent
+def are_sound(told: Mapping[str, Column]) -> bool:
+    """Whether ``check`` would object to none of these images, told ``by_fields``: False, or one of ``UNREADABLE``, where it might."""
+    return all(map(is_canonical, told["id"])) and all(claim.holds(told[name]) for claim in _CLAIMS for name in claim.names)
 
 
 def check_entries(image: RunImage) -> None:
@@ -63,12 +46,66 @@ def check_entries(image: RunImage) -> None:
             raise ValueError(f"expected entry {number} finite, was {pair}")
 
 
-def _is_moment(ms: object) -> bool:
-    return isinstance(ms, int) and 0 <= ms <= _LAST_MOMENT
+def _above_0(values: Column) -> bool:
+    return _finite(values) and min(values) > 0
 
 
-def _is_text_or_none(value: object) -> bool:
-    return value is None or isinstance(value, str)
+def _finite(values: Column) -> bool:
+    return all(map(math.isfinite, values))
+
+
+def _finite_each(many: Column) -> bool:
+    return _finite(tuple(chain.from_iterable(one.values() for one in many)))
+
+
+def _moments(values: Column) -> bool:
+    return all(isinstance(value, int) for value in values) and min(values) >= 0 and max(values) <= _LAST_MOMENT
+
+
+def _moments_or_none(values: Column) -> bool:
+    told = [value for value in values if value is not None]
+    return not told or _moments(told)
+
+
+def _of_64_bits(values: Column) -> bool:
+    return bool(min(values) >= 0 and max(values) <= _INT64)
+
+
+def _filled(values: Column) -> bool:
+    return all(map(str.strip, values))
+
+
+def _texts_or_none(values: Column) -> bool:
+    return {str, type(None)}.issuperset(map(type, values))
+
+
+Column = Sequence[Any]
+"""The values of one or more keys, of one run or of many: what must be so holds for all where it holds for each."""
+
+
+class _Claim:
+    """What must be so of these fields of an image or of its spec, and how it is said of one."""
+
+    def __init__(self, holds: Callable[[Column], bool], expected: str, *names: str) -> None:
+        self.holds, self.expected, self.names = holds, expected, names
+        values = attrgetter(*(f"spec.{name}" if name in RunSpec._fields else name for name in names))
+        self.of: Callable[[RunImage], Column] = values if len(names) > 1 else lambda image: (values(image),)
+
+
+_KEYS = {"tick": "journal_tick", "direction": "position_direction", "state": "strategy_state"}
+"""Of the file, where they are not the fields' names."""
+_CLAIMS = (
+    _Claim(_above_0, "{} above 0", "start_balance", "leverage", "max_loss_usd", "target_usd"),
+    _Claim(_finite, "a finite {}", "fee_rate", "live_pnl", "last_price"),
+    _Claim(_finite_each, "finite {}", "parameters", "state"),
+    _Claim(_moments, "{} between 1970 and 9999", "started_ms", "ends_ms"),
+    _Claim(_moments_or_none, "{} between 1970 and 9999", "ended_ms"),
+    _Claim(_of_64_bits, "a {} of 64 bits", "number", "seed", "tick"),
+    _Claim(frozenset((-1, 0, 1)).issuperset, "{} -1, 0 or 1", "direction"),
+    _Claim(_filled, "a {}", "strategy", "symbol"),
+    _Claim(frozenset((ACTIVE, ENDED)).issuperset, f"{{}} {ACTIVE} or {ENDED}", "status"),
+    _Claim(_texts_or_none, "{} as text", "exit_reason", "parent"),
+)
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -165,8 +165,7 @@ def _led_on(image: RunImage, voms: Voms, head: dict[str, Any], entries: list[Ent
     for entry in entries:
         book(voms, entry)
         image.entries.append(entry)
-    after = replace(
-        image,
+    after = image._replace(
         tick=int(head["journal_tick"]),
         direction=int(head["position_direction"]),
         live_pnl=float(head["live_pnl"]),

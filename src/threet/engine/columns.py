@@ -10,7 +10,7 @@ import numpy as np
 from threet.engine.bookings import Bookings
 from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.members import Members
-from threet.engine.runs import RunSpec, id_number
+from threet.engine.runs import RunSpec, by_fields_of_specs, id_bytes
 from threet.engine.types import Bools, Floats, Ints, Records, Slots
 
 _MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
@@ -68,17 +68,17 @@ class RunColumns:
 
     def add(self, spec: RunSpec, symbol: int, strategy: int, parameters: Sequence[float]) -> int:
         """A place for a new run, its VOMS empty; returns the slot."""
-        return int(self.add_all([spec], [symbol], [strategy], [parameters], [EntryLog()])[0])
+        return int(self.add_all([spec], [symbol], [strategy], np.array([parameters], dtype=np.float64), [EntryLog()])[0])
 
     def add_all(
         self,
         specs: Sequence[RunSpec],
         symbols: Sequence[int],
-        strategies: Sequence[int],
-        parameters: Sequence[Sequence[float]],
+        strategies: Sequence[int] | Ints,
+        parameters: Floats,
         logs: Sequence[EntryLog],
     ) -> Slots:
-        """Places for runs, each with its symbol's row, its strategy's number, its parameters and its history; returns the slots."""
+        """Places for runs, each with its symbol's row, its strategy's number, its row of parameters and its history; returns the slots."""
         while len(self._free) < len(specs):
             self._grow()
         chosen = [self._free.pop() for _ in specs]
@@ -88,20 +88,18 @@ class RunColumns:
         self._used = max(self._used, max(chosen) + 1)
         for name in _FLOATS + _INTS + _BOOLS:
             getattr(self, name)[slots] = 0
+        told = by_fields_of_specs(specs)
         for name in ("start_balance", "leverage", "fee_rate", "started_ms", "ends_ms"):
-            getattr(self, name)[slots] = [getattr(spec, name) for spec in specs]
-        self.least[slots] = [-spec.max_loss_usd for spec in specs]
-        self.target[slots] = [spec.target_usd for spec in specs]
+            getattr(self, name)[slots] = told[name]
+        self.least[slots], self.target[slots] = np.negative(told["max_loss_usd"]), told["target_usd"]
         self.symbol[slots], self.strategy[slots] = symbols, strategies
-        width = self.parameters.shape[1]
-        self.parameters[slots] = [[*row, *[0.0] * (width - len(row))] for row in parameters]
-        self.state[slots] = 0.0
-        words = b"".join(id_number(spec.id).to_bytes(16, "big") for spec in specs)
-        self.ids[slots] = np.frombuffer(words, dtype=">u8").reshape(-1, 2)
+        self.parameters[slots], self.state[slots] = 0.0, 0.0
+        self.parameters[slots, : parameters.shape[1]] = parameters
+        self.ids[slots] = np.frombuffer(id_bytes(told["id"]), dtype=">u8").reshape(-1, 2)
         self.active[slots] = self.dirty[slots] = True
         self.specs[slots] = np.fromiter(specs, dtype=object, count=len(specs))
-        self.slot_of.update(zip((spec.id for spec in specs), chosen, strict=True))
-        self._next_end_ms = min(self._next_end_ms, *(spec.ends_ms for spec in specs))
+        self.slot_of.update(zip(told["id"], chosen, strict=True))
+        self._next_end_ms = min(self._next_end_ms, *told["ends_ms"])
         self.members.join(chosen, symbols)
         for slot, log in zip(chosen, logs, strict=True):
             self._logs[slot] = log

@@ -5,11 +5,10 @@ Symbols never influence each other, so that candles of several symbols may come 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
-from typing import Protocol
 
 import numpy as np
 
@@ -19,21 +18,11 @@ from threet.engine.effects import ENTRY, Effects, state_dtype
 from threet.engine.entries import TRADE, EntryLog
 from threet.engine.market import CandleRow, Market
 from threet.engine.population import PopulationRules, draw_run
-from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec
+from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec, by_fields
+from threet.engine.strategy import Strategy
 from threet.engine.types import Floats, Ints, Slots
 from threet.engine.voms import Voms
 from threet.engine.votes import VoteRules, risen, votes
-
-
-class Resumed(Protocol):
-    """A run as it is taken from its files."""
-
-    spec: RunSpec
-    voms: Voms
-    entries: EntryLog
-    risen: bool
-    votes: bool
-    state: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +115,11 @@ class Engine:
         runs, bars = self.runs, self.market.bars(rows)
         direction = np.sign(runs.size[slots]).astype(np.int64)
         wanted, states = direction.copy(), runs.state[slots]
-        played = runs.strategy[slots]
-        for number, strategy in enumerate(self.strategies):
-            mine = np.flatnonzero(played == number)
-            if len(mine):
-                parameters = runs.parameters[slots[mine], : len(strategy.parameters)]
-                wanted[mine], states[mine, : len(strategy.state)] = strategy.decide(
-                    bars, in_call[mine], parameters, states[mine, : len(strategy.state)], direction[mine]
-                )
+        for strategy, mine in self._played(runs.strategy[slots]):
+            parameters = runs.parameters[slots[mine], : len(strategy.parameters)]
+            wanted[mine], states[mine, : len(strategy.state)] = strategy.decide(
+                bars, in_call[mine], parameters, states[mine, : len(strategy.state)], direction[mine]
+            )
         turning = np.flatnonzero(wanted != direction)
         if len(turning):
             self._turn(slots[turning], wanted[turning], now_ms[turning], effects)
@@ -233,26 +219,37 @@ class Engine:
         return max(self.market_ms, self.market.newest_close_ms(symbol) or 0)
 
     def add(self, specs: Sequence[RunSpec], logs: Sequence[EntryLog]) -> Slots:
-        strategies = [self.strategy_index[spec.strategy] for spec in specs]
-        ordered = [[s.parameters[p.name] for p in self.strategies[n].parameters] for s, n in zip(specs, strategies, strict=True)]
-        rows = {symbol: self.market.add(symbol) for symbol in dict.fromkeys(spec.symbol for spec in specs)}
-        return self.runs.add_all(specs, [rows[spec.symbol] for spec in specs], strategies, ordered, logs)
+        symbols = [spec.symbol for spec in specs]
+        self.market.add_all(symbols)
+        strategies = np.array([self.strategy_index[spec.strategy] for spec in specs], dtype=np.int64)
+        parameters = np.zeros((len(specs), self.runs.parameters.shape[1]))
+        for strategy, mine in self._played(strategies):
+            told = [specs[number].parameters for number in mine.tolist()]
+            for column, parameter in enumerate(strategy.parameters):
+                parameters[mine, column] = [one[parameter.name] for one in told]
+        return self.runs.add_all(specs, [self.market.index[symbol] for symbol in symbols], strategies, parameters, logs)
 
-    def load(self, resumed: Sequence[Resumed]) -> Slots:
+    def _played(self, numbers: Ints) -> Iterator[tuple[Strategy, Slots]]:
+        """Each strategy that is among ``numbers``, and where."""
+        for number, strategy in enumerate(self.strategies):
+            mine = np.flatnonzero(numbers == number)
+            if len(mine):
+                yield strategy, mine
+
+    def load(self, images: Sequence[RunImage], voms: Sequence[Voms]) -> Slots:
         """Takes runs after the replay of all their entries; then marks them with the latest price. Returns their slots."""
-        runs, slots = self.runs, self.add([run.spec for run in resumed], [run.entries for run in resumed])
-        voms = [run.voms for run in resumed]
-        names_of_voms = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl", "closed_trades")
+        told, runs = by_fields(images), self.runs
+        slots = self.add(told["spec"], told["entries"])
+        names_of_voms = ("size", "entry", "realised", "fees", "funding", "closed_trades", "mark")
         for name, column in zip(names_of_voms, zip(*map(attrgetter(*names_of_voms), voms), strict=True), strict=False):
             getattr(runs, name)[slots] = column
-        runs.risen[slots], runs.votes[slots] = [run.risen for run in resumed], [run.votes for run in resumed]
-        names = [(*strategy.state, *[""] * (self.state_width - len(strategy.state))) for strategy in self.strategies]
-        played = runs.strategy[slots].tolist()
-        if self.state_width and resumed:
-            runs.state[slots] = [[run.state.get(name, 0.0) for name in names[number]] for run, number in zip(resumed, played, strict=True)]
+        runs.risen[slots], runs.votes[slots] = told["risen"], told["votes"]
+        for strategy, mine in self._played(runs.strategy[slots]):
+            states = [told["state"][number] for number in mine.tolist()] if strategy.state else []
+            for place, key in enumerate(strategy.state):
+                runs.state[slots[mine], place] = [state.get(key, 0.0) for state in states]
         marks = self.market.marks[runs.symbol[slots]]
-        priced = np.flatnonzero(~np.isnan(marks))
-        runs.update_price(slots[priced], marks[priced])
+        runs.update_price(slots, np.where(np.isnan(marks), runs.mark[slots], marks))
         return slots
 
     def image(self, slot: int, status: str = ACTIVE, exit_reason: str | None = None, ended_ms: int | None = None) -> RunImage:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 TRADE = 0
 FUNDING = 1
@@ -37,9 +40,20 @@ class EntryLog:
         log = cls.__new__(cls)
         log._kinds, log._times = array("b", kinds), array("q", times_ms)
         log._prices, log._sizes = array("d", prices), array("d", sizes)
-        if not len(log._kinds) == len(log._times) == len(log._prices) == len(log._sizes):
-            raise ValueError(f"expected columns of one length, were {[len(kinds), len(times_ms), len(prices), len(sizes)]}")
-        return log
+        return log._even()
+
+    @classmethod
+    def of_bytes(cls, kinds: Buffer, times_ms: Buffer, prices: Buffer, sizes: Buffer) -> EntryLog:
+        """The same, each column as its bytes, like in ``extend``."""
+        log = cls()
+        log.extend(kinds, times_ms, prices, sizes)
+        return log._even()
+
+    def _even(self) -> EntryLog:
+        if not len(self._kinds) == len(self._times) == len(self._prices) == len(self._sizes):
+            lengths = [len(self._kinds), len(self._times), len(self._prices), len(self._sizes)]
+            raise ValueError(f"expected columns of one length, were {lengths}")
+        return self
 
     def append(self, entry: Entry) -> None:
         self.add(*entry)
@@ -50,7 +64,7 @@ class EntryLog:
         self._prices.append(price)
         self._sizes.append(size)
 
-    def extend(self, kinds: memoryview, times_ms: memoryview, prices: memoryview, sizes: memoryview) -> None:
+    def extend(self, kinds: Buffer, times_ms: Buffer, prices: Buffer, sizes: Buffer) -> None:
         """Several at once, each as the bytes of its column: int8, int64, float64, float64."""
         self._kinds.frombytes(kinds)
         self._times.frombytes(times_ms)
@@ -63,6 +77,11 @@ class EntryLog:
     def arrays(self, start: int, end: int) -> tuple[array[int], array[int], array[float], array[float]]:
         """Kinds, times, prices and sizes of the entries from ``start`` to before ``end``."""
         return self._kinds[start:end], self._times[start:end], self._prices[start:end], self._sizes[start:end]
+
+    @staticmethod
+    def joined(logs: Sequence[EntryLog]) -> tuple[bytes, bytes, bytes]:
+        """Kinds, prices and sizes of all of them, one history behind the other."""
+        return b"".join([log._kinds for log in logs]), b"".join([log._prices for log in logs]), b"".join([log._sizes for log in logs])
 
     def rows(self, count: int | None = None) -> Iterator[Entry]:
         end = len(self) if count is None else count

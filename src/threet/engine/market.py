@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,15 +50,20 @@ class Market:
     def add(self, symbol: str) -> int:
         """The symbol's row, made where it is new."""
         if symbol not in self.index:
-            self.index[symbol] = len(self.names)
-            self.names.append(symbol)
-            self.marks = np.append(self.marks, np.nan)
-            self.counts = np.append(self.counts, 0)
-            self._room = np.concatenate([self._room, np.zeros((CANDLE_COLUMNS, 1, 2 * self.warmup_bars))], axis=1)
-            self._windows = np.lib.stride_tricks.sliding_window_view(self._room, self.warmup_bars, axis=2)
-            self._ends = np.append(self._ends, self.warmup_bars)
-            self._newest = np.append(self._newest, _NONE_MS)
+            self.add_all((symbol,))
         return self.index[symbol]
+
+    def add_all(self, symbols: Iterable[str]) -> None:
+        """Rows for those that are new, in one go."""
+        new = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.index]
+        self.index.update(zip(new, range(len(self.names), len(self.names) + len(new)), strict=True))
+        self.names.extend(new)
+        self.marks = np.append(self.marks, np.full(len(new), np.nan))
+        self.counts = np.append(self.counts, np.zeros(len(new), dtype=np.int64))
+        self._room = np.concatenate([self._room, np.zeros((CANDLE_COLUMNS, len(new), 2 * self.warmup_bars))], axis=1)
+        self._windows = np.lib.stride_tricks.sliding_window_view(self._room, self.warmup_bars, axis=2)
+        self._ends = np.append(self._ends, np.full(len(new), self.warmup_bars))
+        self._newest = np.append(self._newest, np.full(len(new), _NONE_MS))
 
     def price(self, marks: Mapping[str, float]) -> Slots:
         """Takes the marks; returns the rows of their symbols."""

@@ -14,6 +14,7 @@ from tests.support.shard import NOW, Shard, entries_of, facts_of
 
 from threet.engine.entries import TRADE, EntryLog
 from threet.engine.voms import Voms
+from threet_providence import loading
 from threet_providence.journal import JournalError, segment_paths
 from threet_providence.loading import load_all
 from threet_providence.lock import ShardLock, ShardTaken
@@ -209,7 +210,7 @@ def test_what_could_not_be_read_again_is_not_written(saved):
     odd.add(TRADE, 0, float("inf"), 1.0)
     for wrong in ({"live_pnl": float("nan")}, {"last_price": float("inf")}, {"entries": odd, "entry_count": 1}):
         with pytest.raises(ValueError, match="expected"):
-            to_bytes(replace(image, **wrong))
+            to_bytes(image._replace(**wrong))
 
 
 def test_all_files_at_once_are_what_they_are_one_by_one(saved):
@@ -219,6 +220,65 @@ def test_all_files_at_once_are_what_they_are_one_by_one(saved):
         (image, voms), (alone, plain) = found, load(path)
         assert facts_of(image) == facts_of(alone)
         assert [getattr(voms, name) for name in Voms.__slots__] == [getattr(plain, name) for name in Voms.__slots__]
+
+
+ODD = {
+    "an array in an array": lambda body: {"voms_state": body["voms_state"] | {"sizes": [[size] for size in body["voms_state"]["sizes"]]}},
+    "an object for a text": lambda _: {"symbol": {}},
+    "an object for yes or no": lambda _: {"risen": {}},
+    "a text for a number": lambda _: {"leverage": "much"},
+    "a number above all": lambda _: {"live_pnl": 10**30},
+    "no symbol": lambda _: {"symbol": " "},
+    "no UUID": lambda _: {"run_id": "one"},
+    "columns of two lengths": lambda body: {"voms_state": body["voms_state"] | {"times_ms": []}},
+    "another result": lambda body: {"live_pnl": body["live_pnl"] + 1},
+    "a broken time": lambda body: {"voms_state": body["voms_state"] | {"times_ms": [t + 0.5 for t in body["voms_state"]["times_ms"]]}},
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_a_wrong_file_among_all_is_refused_as_it_is_alone_and_costs_no_other(copy, odd):
+    paths = sorted(copy.glob("run_*.json"))
+    wrong = max(paths[:-1], key=lambda path: path.stat().st_size)  # of many entries, and before another
+    change(wrong, **odd(json.loads(wrong.read_bytes())))
+    with pytest.raises(SnapshotError) as alone:
+        load(wrong)
+    found = dict(zip(paths, load_all(list(map(str, paths))), strict=True))
+    assert str(found.pop(wrong)) == str(alone.value)
+    assert not [path for path, one in found.items() if isinstance(one, Exception)]
+
+
+WHOLE = {
+    "whole numbers for broken ones": {"start_balance": 10_000, "parameters": {"a": 1}},
+    "a bracket in a name": {"exit_reason": "see [1]"},
+}
+
+
+@pytest.mark.parametrize("values", WHOLE.values(), ids=WHOLE)
+def test_what_is_written_otherwise_is_read_the_same_among_all(copy, values):
+    path = sorted(copy.glob("run_*.json"))[0]
+    change(path, **values)
+    found, (alone, _) = load_all([str(path)])[0], load(path)
+    assert not isinstance(found, Exception)
+    assert facts_of(found[0]) == facts_of(alone)
+    assert repr(found[0].spec) == repr(alone.spec), "a whole number is a float where one belongs"
+
+
+@pytest.mark.parametrize("harm", [bytearray.clear, lambda content: content.__delitem__(-1), lambda content: content.extend(b"[")])
+def test_a_torn_file_makes_no_other_be_read_alone(copy, harm, monkeypatch):
+    paths = sorted(copy.glob("run_*.json"))
+    content = bytearray(paths[1].read_bytes())
+    harm(content)
+    paths[1].write_bytes(content)
+    alone, read_image = [], loading.read_image
+
+    def seen(path):
+        alone.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(loading, "read_image", seen)
+    load_all(list(map(str, paths)))
+    assert alone == [str(paths[1])]
 
 
 def test_a_damaged_last_file_is_put_aside_and_the_end_is_written_again(entries, tmp_path):
