@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from typing_extensions import Buffer
+from typing import NamedTuple
 
 TRADE = 0
 FUNDING = 1
+Bytes = bytes | memoryview
 KIND_NAMES = ("trade", "funding")
 
 
@@ -43,7 +41,7 @@ class EntryLog:
         return log._even()
 
     @classmethod
-    def of_bytes(cls, kinds: Buffer, times_ms: Buffer, prices: Buffer, sizes: Buffer) -> EntryLog:
+    def of_bytes(cls, kinds: Bytes, times_ms: Bytes, prices: Bytes, sizes: Bytes) -> EntryLog:
         """The same, each column as its bytes, like in ``extend``."""
         log = cls()
         log.extend(kinds, times_ms, prices, sizes)
@@ -64,7 +62,7 @@ class EntryLog:
         self._prices.append(price)
         self._sizes.append(size)
 
-    def extend(self, kinds: Buffer, times_ms: Buffer, prices: Buffer, sizes: Buffer) -> None:
+    def extend(self, kinds: Bytes, times_ms: Bytes, prices: Bytes, sizes: Bytes) -> None:
         """Several at once, each as the bytes of its column: int8, int64, float64, float64."""
         self._kinds.frombytes(kinds)
         self._times.frombytes(times_ms)
