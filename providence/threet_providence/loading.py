@@ -23,7 +23,7 @@ _BYTES_AT_ONCE = 65_536
 _FILES_AT_ONCE = 4_096
 """So few that what was read of them is still in the processor's cache when it is replayed."""
 Loaded = tuple[RunImage, Voms]
-"""A run and its VOMS, proven by the replay: ``snapshots.load`` gives the same."""
+"""A run and its VOMS, proven by the replay, as ``snapshots.load`` gives them, but for ``closed_trades``, which the VOMS alone has here."""
 
 
 def load_all(paths: Sequence[str]) -> list[Loaded | SnapshotError | OSError]:
@@ -54,7 +54,8 @@ def _told(path: str, parser: Any) -> Told | None:
         data = _content(path)
         snapshots.check_sum(data)
         body = parser.parse(data)
-        if body["format_version"] != FORMAT_VERSION or _arrays(data) != _ARRAYS:
+        version = body["format_version"]
+        if type(version) is not int or version != FORMAT_VERSION or _arrays(data) != _ARRAYS:
             return None
         kinds, times_ms, prices, sizes = columns_of(body["voms_state"])
         times, money = times_ms.as_buffer(of_type="i"), (prices.as_buffer(of_type="d"), sizes.as_buffer(of_type="d"))

@@ -228,6 +228,7 @@ ODD = {
     "an object for yes or no": lambda _: {"risen": {}},
     "a text for a number": lambda _: {"leverage": "much"},
     "a number above all": lambda _: {"live_pnl": 10**30},
+    "a format that is no whole number": lambda body: {"format_version": float(body["format_version"])},
     "no symbol": lambda _: {"symbol": " "},
     "no UUID": lambda _: {"run_id": "one"},
     "columns of two lengths": lambda body: {"voms_state": body["voms_state"] | {"times_ms": []}},
