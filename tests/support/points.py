@@ -27,6 +27,7 @@ class Points:
         self._writes = threading.local()
 
     def reached(self, point: str) -> None:
+        """Each kind of these notes it in its own way, as with the next."""
         raise NotImplementedError
 
     def pass_or_die(self, when: str, point: str) -> None:

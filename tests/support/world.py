@@ -92,7 +92,7 @@ class Board:
         """Nobody reads it here."""
 
     def publish_candles(self, *unused: object) -> None:
-        raise NotImplementedError
+        raise NotImplementedError("no candles here: the votes are published by hand")
 
     def last_candle_open_ms(self, *unused: object) -> int | None:
         raise NotImplementedError
