@@ -139,6 +139,7 @@ class Manager:
         writer = SnapshotWriter(
             self._folders, shard, told.shards, loop.inbox, told.snapshot_interval_seconds, self.stop, told.poll_seconds, calm
         )
+        writer.take_over(found.with_spare)
         services = self._services
         publisher = Publisher(
             PublisherRules(

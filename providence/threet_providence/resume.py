@@ -21,13 +21,15 @@ from threet_providence.journal import JournalError, Segment, cut, other_layouts,
 from threet_providence.loading import Loaded, load_all, read_image
 from threet_providence.quarantine import Quarantined, cut_file, keep_segment, move_beside, put_aside
 from threet_providence.replay import Replay, ReplayedRun
+from threet_providence.rewriting import SPARE
 from threet_providence.snapshots import SnapshotError
 from threet_providence.tails import tail_of
 
 
 @dataclass(slots=True)
 class Resumption:
-    """What was found. ``to_save``: ended runs whose last file is not written yet; ``notes``: what a person should read."""
+    """What was found. ``to_save``: ended runs whose last file is not written yet; ``with_spare``: files beside which a spare lies;
+    ``notes``: what a person should read."""
 
     resumed: int = 0
     ticks_replayed: int = 0
@@ -35,6 +37,7 @@ class Resumption:
     is_cold: bool = True  # nothing was ever consumed
     quarantined: list[Quarantined] = field(default_factory=list)
     to_save: list[RunImage] = field(default_factory=list)
+    with_spare: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -67,6 +70,7 @@ class Resume:
                 self._take(segment, replay, first=number == 0)
             self._check_ends(led, replay)
             self._hand_over(replay)
+            self._sort_spares()
         return self._found
 
     def _refuse_other_layouts(self) -> None:
@@ -80,9 +84,20 @@ class Resume:
     def _sweep_temporaries(self) -> None:
         """What a kill left half written; other shards may be writing theirs."""
         folders = {folder: os.listdir(folder) for folder in (self._folders.ending, self._folders.ended)} | {self._folders.root: self._names}
-        for path in (folder / name for folder, names in folders.items() for name in named(names, ".run_", ".tmp")):
-            if self._is_mine(_id_of(path.name[1:]), path.name):
-                path.unlink()
+        for folder, names in folders.items():
+            halves = named(names, ".run_", ".tmp") + (named(names, ".run_", SPARE) if folder == self._folders.ending else [])
+            for name in halves:
+                if self._is_mine(_id_of(name[1:]), name):
+                    (folder / name).unlink()
+
+    def _sort_spares(self) -> None:
+        """Those of runs that go on are kept."""
+        for name in named(self._names, ".run_", SPARE):
+            file = name[1 : -len(SPARE)]
+            if _id_of(file) in self._engine.runs.slot_of and file == run_name(_id_of(file)):
+                self._found.with_spare.append(file)
+            elif self._is_mine(_id_of(file), name):
+                (self._folders.root / name).unlink()
 
     def _leading(self, segments: Sequence[Segment]) -> list[Segment]:
         """Those that lead somewhere: one whose base is lost leads on from the one before it, and is put aside where there is none."""

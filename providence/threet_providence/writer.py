@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as AnswerLate
 from queue import Empty, Queue, SimpleQueue
 from threading import Event
@@ -16,15 +15,17 @@ from threet_providence.journal import base_tick, segment_paths
 from threet_providence.messages import Message, Round, RoundRequest
 from threet_providence.outages import Outage
 from threet_providence.quarantine import move_beside
+from threet_providence.rewriting import Rewriter
 from threet_providence.snapshots import to_bytes
-from threet_providence.tails import Tails
+from threet_providence.tails import LONG_BYTES, Tails
 
 log = logging.getLogger("providence.writer")
 
 
-_AT_ONCE, _MANY = 4, 1_000
-"""Files that wait for the disk together, which it then does together. Fewer than so many are written one after the other: there is time,
-and a tick that comes meanwhile meets one of them at the disk and not four."""
+_TOGETHER = 64
+"""Files that are written, then synced, then placed: the disk does for many what it would do for each."""
+_AT_ONCE, _MANY = 8, 1_000
+"""So many wait for the disk at once. In a round of fewer files one at a time: a tick that comes meanwhile meets one there and not eight."""
 
 
 class SnapshotWriter:
@@ -50,7 +51,12 @@ class SnapshotWriter:
         self._poll, self._calm = poll_seconds, calm or Calm()
         self._to_archive: set[str] = set()
         self._tails = Tails(folders)
+        self._files, self._ends = Rewriter(folders.root, LONG_BYTES), Rewriter(folders.ending, LONG_BYTES)
         self._disk = Outage(log, "room on the disk")
+
+    def take_over(self, files_with_spare: Sequence[str]) -> None:
+        """As an earlier process left them, by ``Resumption.with_spare``."""
+        self._files.take_over(files_with_spare)
 
     def run(self) -> None:
         while not self._stop.wait(self._interval):
@@ -92,34 +98,50 @@ class SnapshotWriter:
             if not is_full(error):
                 raise
             self._disk.began(str(error))
+            for files in (self._files, self._ends):
+                files.spare_room()
             return False
         self._disk.ended()
         return True
 
     def write(self, work: Round) -> None:
         patience = Deadline(self._interval)
-        _each(lambda image: self._save(image, patience), work.images)
-        _each(lambda image: self._save_ended(image, patience), work.ended)
+        self._write_each(self._files, work.images, self._save, patience)
+        self._write_each(self._ends, work.ended, self._save_ended, patience)
         sync_folder(self._folders.ending)
+        self._ends.forget_all()
         for image in work.ended:
             self._folders.run(image.spec.id).unlink(missing_ok=True)
             self._tails.end(image.spec.id)
         sync_folder(self._folders.root)
+        self._files.settle()
+        self._files.forget(run_name(image.spec.id) for image in work.ended)
         self._tails.drop_superseded()
         self._drop_older_segments(work.tick)
         self.archive()
         log.debug("snapshots of tick %d: %d changed, %d ended", work.tick, len(work.images), len(work.ended))
 
-    def _save(self, image: RunImage, patience: Deadline) -> None:
-        self._give_way(patience)
+    def _write_each(self, files: Rewriter, images: Sequence[RunImage], save: Callable[[RunImage], None], patience: Deadline) -> None:
+        at_once = _AT_ONCE if len(images) >= _MANY else 1
+
+        def give_way() -> None:
+            self._give_way(patience)
+
+        for image in images:
+            give_way()
+            save(image)
+            if len(files) == _TOGETHER:
+                files.place(at_once, give_way)
+        files.place(at_once, give_way)
+
+    def _save(self, image: RunImage) -> None:
         if not self._tails.append(image):
             content = to_bytes(image)
-            write_whole(self._folders.run(image.spec.id), content)
+            self._files.write(run_name(image.spec.id), content)
             self._tails.begin(image, len(content))
 
-    def _save_ended(self, image: RunImage, patience: Deadline) -> None:
-        self._give_way(patience)
-        write_whole(self._folders.ending / run_name(image.spec.id), to_bytes(image))
+    def _save_ended(self, image: RunImage) -> None:
+        self._ends.write(run_name(image.spec.id), to_bytes(image))
 
     def _give_way(self, patience: Deadline) -> None:
         """At the end of the process nobody goes first any more, whatever was said before."""
@@ -156,13 +178,3 @@ class SnapshotWriter:
         for run_id in there:
             (self._folders.ending / run_name(run_id)).unlink()
             self._to_archive.discard(run_id)
-
-
-def _each(save: Callable[[RunImage], None], images: Sequence[RunImage]) -> None:
-    """All are done with when this returns or raises the first error: each is of another run."""
-    if len(images) < _MANY:
-        for image in images:
-            save(image)
-        return
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="snapshot-file") as pool:
-        list(pool.map(save, images))

@@ -58,7 +58,7 @@ if is_running providence; then
   docker pause "$paused" >/dev/null
 fi
 file_sums >"$folder/saved_runs.sha256"
-in_saved_runs tar --create --numeric-owner --exclude ./.gitkeep . </dev/null >"$folder/saved_runs.tar"
+in_saved_runs tar --create --numeric-owner --exclude ./.gitkeep --exclude '.run_*' . </dev/null >"$folder/saved_runs.tar"
 dump_and_sums "$(container_of mariadb)"
 [ -z "$paused" ] || docker unpause "$paused" >/dev/null
 paused=

@@ -35,5 +35,5 @@ done_with() {
 # In a container with the rights to read and write the files of the containers' user, and without a network.
 in_saved_runs() { compose run --rm --no-deps -T --workdir /3t/saved_runs --entrypoint "$1" preflight "${@:2}" 2> >(without_compose_chatter >&2); }
 
-# One line for each file of saved_runs: its hash and name.
-file_sums() { in_saved_runs sh -c 'find . -type f ! -name .gitkeep -print0 | sort -z | xargs -0 -r sha256sum' </dev/null; }
+# One line for each file of saved_runs: its hash and name. Spares and halves (.run_*) hold nothing that is needed.
+file_sums() { in_saved_runs sh -c 'find . -type f ! -name .gitkeep ! -name ".run_*" -print0 | sort -z | xargs -0 -r sha256sum' </dev/null; }

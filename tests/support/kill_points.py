@@ -58,12 +58,14 @@ def half_a_record(journal: Any, record: Any) -> None:
     os.write(journal._file.fileno(), data[: len(data) // 2])
 
 
-def half_a_file(path: Path, content: bytes) -> None:
-    path.with_name(f".{path.name}.tmp").write_bytes(content[: len(content) // 2])
+def half_a_file(files: Any, name: str, content: bytes) -> None:
+    """As much of it over the spare, where there is one."""
+    with Path(files._spare(name)).open("r+b" if name in files._spares else "wb") as file:
+        file.write(content[: len(content) // 2])
 
 
 def arm(plan: str) -> None:
-    from threet_providence import journal, publisher, writer
+    from threet_providence import journal, publisher, rewriting
 
     point, number, when = plan.split(":")
     kill = KillPoint(int(number), when)
@@ -73,9 +75,10 @@ def arm(plan: str) -> None:
         os.fsync = kill.around(os.fsync)
         os.fdatasync = kill.around(os.fdatasync)
     elif point == "snapshot":
-        writer.write_whole = kill.around(writer.write_whole, half_a_file)  # type: ignore[attr-defined]
+        rewriting.Rewriter.write = kill.around(rewriting.Rewriter.write, half_a_file)  # type: ignore[method-assign]
     elif point == "rename":
         os.replace = kill.around(os.replace)
+        rewriting.exchange = kill.around(rewriting.exchange)
     elif point == "publish":
         publisher.ShownAlive.publish = kill.around(publisher.ShownAlive.publish)  # type: ignore[method-assign]
     elif point != "none":

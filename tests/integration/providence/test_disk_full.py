@@ -4,9 +4,10 @@ import os
 import subprocess
 
 import pytest
-from tests.support.market_steps import Prices, session
+from tests.support.market_steps import A, B, C, Prices, session
 from tests.support.providence import SYMBOLS, ManagerProcess, publish, wait_for
 from tests.support.redis import RedisServer
+from tests.support.shard import Shard, entries_of
 from tests.support.twin import Resumed, Twin
 
 from threet.adapters.market_feed import MarketFeed
@@ -115,3 +116,23 @@ def test_snapshots_that_found_no_room_are_written_when_there_is_some(tmp_path, s
         finally:
             manager.kill()
             manager.engine.dispose()
+
+
+def test_where_there_is_no_room_for_spares_rounds_are_written_without(small_disk):
+    shard = Shard(small_disk, (A, B, C), runs_per_symbol=100)
+    for entry in entries_of(list(session((A, B, C), bars=30))):
+        shard.feed([entry])
+    shard.save()
+    files = len(list(small_disk.glob("run_*.json")))
+    ballast, left = fill(small_disk), 64 * 4096
+    os.truncate(ballast, ballast.stat().st_size - left)
+    assert files * 4096 > 2 * left, "each once, but not twice"
+    shard.engine.runs.dirty[shard.engine.runs.active] = True
+    work = shard.round()
+    assert not shard.writer._written(work)
+    assert shard.writer._written(work), "again, as the writer does it"
+    for _ in range(3):
+        shard.engine.runs.dirty[shard.engine.runs.active] = True
+        assert shard.writer._written(shard.round())
+    assert not list(small_disk.rglob(".run_*"))
+    assert Shard(small_disk, (A, B, C), runs_per_symbol=100).state() == shard.state()

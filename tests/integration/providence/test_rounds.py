@@ -1,23 +1,27 @@
 """A round of snapshots that writes many files: several wait for the disk together, and each is whole or not there."""
 
 import errno
+import os
 from threading import Barrier
 
 import pytest
 from tests.support.market_steps import A, B, C, session
 from tests.support.shard import Shard, entries_of, facts_of
 
-from threet_providence import writer
-from threet_providence.files import write_whole
+from threet_providence import rewriting, writer
+from threet_providence.calm import Deadline
+from threet_providence.rewriting import SPARE, Rewriter
 from threet_providence.snapshots import load
 
 AT_ONCE = 4
+TOGETHER = 8
 
 
 @pytest.fixture(autouse=True)
 def large_rounds_are_small(monkeypatch):
     monkeypatch.setattr(writer, "_AT_ONCE", AT_ONCE)
-    monkeypatch.setattr(writer, "_MANY", 8)
+    monkeypatch.setattr(writer, "_TOGETHER", TOGETHER)
+    monkeypatch.setattr(writer, "_MANY", TOGETHER)
 
 
 @pytest.fixture
@@ -37,37 +41,161 @@ def files_in(root):
     return {path.stem.removeprefix("run_"): facts_of(load(path)[0]) for path in root.glob("run_*.json")}
 
 
-def test_files_of_a_large_round_are_written_together(shard, tmp_path, monkeypatch):
-    together = Barrier(AT_ONCE)
+def all_again(shard):
+    shard.engine.runs.dirty[shard.engine.runs.active] = True
+    return shard.round()
 
-    def write(path, content):
-        together.wait(timeout=30)  # until as many are here
-        write_whole(path, content)
+
+def test_files_of_a_large_round_wait_for_the_disk_together(shard, tmp_path, monkeypatch):
+    together, fsync = Barrier(AT_ONCE), os.fsync
+
+    def sync(handle):
+        if handle in handles:
+            together.wait(timeout=30)  # until as many are here
+        fsync(handle)
+
+    handles = set()
+    written = Rewriter.write
+
+    def write(self, name, content):
+        written(self, name, content)
+        handles.add(self._written[name])
 
     work = shard.round()
-    shard.writer.write(type(work)(work.tick, (), work.ended))
-    monkeypatch.setattr(writer, "write_whole", write)
-    images = work.images[: len(work.images) // AT_ONCE * AT_ONCE]
-    assert len(images) >= 2 * AT_ONCE
-    shard.writer.write(type(work)(work.tick, images, ()))
+    images = work.images[: len(work.images) // TOGETHER * TOGETHER]
+    assert len(images) >= 2 * TOGETHER
+    monkeypatch.setattr(Rewriter, "write", write)
+    monkeypatch.setattr(os, "fsync", sync)
+    shard.writer._write_each(shard.writer._files, images, shard.writer._save, Deadline(60))
     runs = runs_of(shard)
     assert files_in(tmp_path) == {image.spec.id: runs[image.spec.id] for image in images}
 
 
 def test_a_full_disk_in_the_middle_of_it_costs_nothing(shard, tmp_path, monkeypatch):
-    work, left = shard.round(), [40]
+    work, left, written = shard.round(), [40], Rewriter.write
 
-    def write(path, content):
+    def write(self, name, content):
         left[0] -= 1
         if left[0] < 0:
-            raise OSError(errno.ENOSPC, "no room", str(path))
-        write_whole(path, content)
+            raise OSError(errno.ENOSPC, "no room", name)
+        written(self, name, content)
 
-    monkeypatch.setattr(writer, "write_whole", write)
+    monkeypatch.setattr(Rewriter, "write", write)
     segments = sorted(tmp_path.glob("journal-*"))
     assert not shard.writer._written(work)
     assert sorted(tmp_path.glob("journal-*")) == segments, "they hold what the files do not"
-    monkeypatch.setattr(writer, "write_whole", write_whole)
+    monkeypatch.setattr(Rewriter, "write", written)
     assert shard.writer._written(work)
     assert files_in(tmp_path) == runs_of(shard)
     assert Shard(tmp_path, (A, B, C)).state() == shard.state()
+
+
+def test_the_next_version_is_written_over_the_one_before_the_last(shard, tmp_path):
+    """Two files to a run, for ever; no inode comes or goes."""
+    inodes = []
+    for _ in range(4):
+        shard.writer.write(all_again(shard))
+        inodes.append({path.name: path.stat().st_ino for path in tmp_path.glob("run_*.json")})
+    first, second, third, fourth = inodes
+    assert third == first
+    assert fourth == second
+    assert not set(first.values()) & set(second.values())
+    assert {path.name for path in tmp_path.glob(".run_*")} == {f".{name}{SPARE}" for name in first}
+    assert files_in(tmp_path) == runs_of(shard)
+
+
+def spares_in(root):
+    """Inode by the name of the file whose next version is written there."""
+    return {path.name[1 : -len(SPARE)]: path.stat().st_ino for path in root.glob(f".*{SPARE}")}
+
+
+def test_spares_are_taken_over_by_the_next_process(shard, tmp_path):
+    shard.save()
+    shard.writer.write(all_again(shard))
+    spares = spares_in(tmp_path)
+    assert len(spares) == len(runs_of(shard)) > 1
+    damaged = min(spares)
+    (tmp_path / damaged).write_bytes(b"{}")
+    after = Shard(tmp_path, (A, B, C))
+    del spares[damaged]
+    assert set(after.found.with_spare) == set(spares) == set(spares_in(tmp_path)), "none of what is quarantined"
+    after.writer.take_over(after.found.with_spare)
+    after.writer.write(all_again(after))
+    assert {name: (tmp_path / name).stat().st_ino for name in spares} == spares
+    assert files_in(tmp_path) == runs_of(after)
+
+
+def test_a_spare_goes_with_its_run(shard, tmp_path):
+    shard.save()
+    shard.writer.write(all_again(shard))
+    before = set(spares_in(tmp_path))
+    for entry in entries_of(list(session((A, B, C), bars=90)))[len(entries_of(list(session((A, B, C), bars=30)))) :]:
+        shard.feed([entry])
+    shard.save()
+    going_on = {f"run_{run_id}.json" for run_id in runs_of(shard)}
+    assert before - going_on, "some have ended"
+    assert set(spares_in(tmp_path)) <= going_on
+    assert not list(tmp_path.glob("ending/.*"))
+
+
+def test_what_has_another_name_is_never_written_over(shard, tmp_path):
+    """As somebody's copy of the folder by hard links has."""
+    shard.save()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in tmp_path.glob("run_*.json"):
+        os.link(path, copy / path.name)
+    then = {path.name: path.read_bytes() for path in copy.iterdir()}
+    for _ in range(3):
+        shard.writer.write(all_again(shard))
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == then
+    assert files_in(tmp_path) == runs_of(shard)
+
+
+def test_a_spare_that_somebody_removed_is_made_anew(shard, tmp_path):
+    shard.save()
+    shard.writer.write(all_again(shard))
+    for name in spares_in(tmp_path):
+        (tmp_path / f".{name}{SPARE}").unlink()
+    shard.writer.write(all_again(shard))
+    assert files_in(tmp_path) == runs_of(shard)
+    assert set(spares_in(tmp_path)) == {path.name for path in tmp_path.glob("run_*.json")}
+
+
+def test_no_spare_is_written_over_before_the_folder_was_synced(tmp_path):
+    """After a power cut its name may lead to the version before."""
+    files = Rewriter(tmp_path, most_bytes=100)
+
+    def version(content):
+        files.write("one", content)
+        files.place(1, lambda: None)
+
+    version(b"1")
+    version(b"2")
+    spare = tmp_path / f".one{SPARE}"
+    with spare.open("rb") as of_the_first:
+        version(b"3")
+        assert of_the_first.read() == b"1"
+    files.settle()
+    with spare.open("rb") as of_the_second:
+        version(b"4")
+        assert of_the_second.read() == b"4", "there it may"
+    assert (tmp_path / "one").read_bytes() == b"4"
+
+
+def test_where_files_cannot_change_places_each_version_is_a_new_file(shard, tmp_path, monkeypatch):
+    monkeypatch.setattr(rewriting, "exchange", lambda one, other: False)
+    for _ in range(3):
+        shard.writer.write(all_again(shard))
+    assert files_in(tmp_path) == runs_of(shard)
+    assert not spares_in(tmp_path)
+
+
+def test_a_longer_file_has_no_spare(tmp_path):
+    files = Rewriter(tmp_path, most_bytes=3)
+    for content in (b"1", b"22", b"4444", b"333"):
+        files.write("one", content)
+        files.place(1, lambda: None)
+        files.settle()
+        assert (tmp_path / "one").read_bytes() == content
+        assert bool(spares_in(tmp_path)) == (content == b"22" or content == b"333"), content
