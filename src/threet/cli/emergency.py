@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -47,7 +47,8 @@ def _halt(settings: Settings, who: str, reason: str) -> bool:
 
     file = FileHalt(settings.state_folder)
     try:
-        file.halt(who, f"flatten --emergency: {reason}")
+        with _as_owner_of(settings.state_folder):
+            file.halt(who, f"flatten --emergency: {reason}")
     except OSError as error:
         click.echo(f"warning: the halt file could not be written ({error})", err=True)
         return False
@@ -65,41 +66,50 @@ def _close_all(settings: Settings, secrets: Secrets, who: str, reason: str, star
         wallet, key = secrets.require("exchange.walletAddress"), secrets.require("exchange.privateKey")
     except SettingsError as error:
         raise click.ClickException(f"nothing was closed: {error}; {_WHERE}") from None
-    _act_as_owner_of(settings.state_folder)
-    clock, chosen = VenueClock(), settings.reconciliation
-    venue = Venue(settings, clock, "3t-emergency")
-    patient = float(settings.exchange.request_timeout_seconds)  # a signer that works has its answer by then
-    try:
-        trading = CcxtTrading(settings, clock, wallet, key, settings.state_folder / NONCE, venue, emergency_after=patient)
-    except (SignerLocked, NonceUnreadable) as error:
-        raise click.ClickException(f"nothing was closed: {error}") from None
-    if trading.took_from is not None:
-        click.echo(f"the signer did not give its turn back in {patient:g} s, so it was taken away from {trading.took_from}")
-    epoch = str(uuid.uuid4())
-    try:
-        journal = EmergencyFile(
-            settings.state_folder, f"{clock.now():%Y%m%dT%H%M%SZ}-{epoch[:8]}", {"by": who, "why": reason, "account": wallet}
-        )
-        terms = EmergencyTerms(
-            epoch=epoch,
-            reason=f"flatten --emergency: {reason} (by {who})",
-            slippage_bps=chosen.order_slippage_bps,
-            order_expires=timedelta(seconds=float(chosen.order_expires_seconds)),
-            expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
-        )
-        account, market = CcxtAccount(settings, clock, wallet, venue), CcxtMarketData(settings, clock, venue)
-        _until_flat(EmergencyFlatten(market, account, trading, journal, terms, clock.keep_time), started, patience)
-    finally:
-        trading.close()
+    with _as_owner_of(settings.state_folder):
+        clock, chosen = VenueClock(), settings.reconciliation
+        venue = Venue(settings, clock, "3t-emergency")
+        patient = float(settings.exchange.request_timeout_seconds)  # a signer that works has its answer by then
+        try:
+            trading = CcxtTrading(settings, clock, wallet, key, settings.state_folder / NONCE, venue, emergency_after=patient)
+        except (SignerLocked, NonceUnreadable) as error:
+            raise click.ClickException(f"nothing was closed: {error}") from None
+        if trading.took_from is not None:
+            click.echo(f"the signer did not give its turn back in {patient:g} s, so it was taken away from {trading.took_from}")
+        epoch = str(uuid.uuid4())
+        try:
+            journal = EmergencyFile(
+                settings.state_folder, f"{clock.now():%Y%m%dT%H%M%SZ}-{epoch[:8]}", {"by": who, "why": reason, "account": wallet}
+            )
+            terms = EmergencyTerms(
+                epoch=epoch,
+                reason=f"flatten --emergency: {reason} (by {who})",
+                slippage_bps=chosen.order_slippage_bps,
+                order_expires=timedelta(seconds=float(chosen.order_expires_seconds)),
+                expiry_margin=timedelta(seconds=float(chosen.expiry_margin_seconds)),
+            )
+            account, market = CcxtAccount(settings, clock, wallet, venue), CcxtMarketData(settings, clock, venue)
+            _until_flat(EmergencyFlatten(market, account, trading, journal, terms, clock.keep_time), started, patience)
+        finally:
+            trading.close()
 
 
-def _act_as_owner_of(folder: Path) -> None:
+@contextlib.contextmanager
+def _as_owner_of(folder: Path) -> Iterator[None]:
     """The worker, who is that owner, could neither lock nor move away what root writes there: it would never sign again."""
-    owner = folder.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        with contextlib.suppress(PermissionError):  # a root without rights, who writes nothing there anyway
-            os.setegid(owner.st_gid)
-            os.seteuid(owner.st_uid)
+    user, group = os.geteuid(), os.getegid()
+    owner = folder.stat() if user == 0 and folder.exists() else None
+    if owner is None or owner.st_uid == 0:
+        yield
+        return
+    with contextlib.suppress(PermissionError):  # a root without rights, who writes nothing there anyway
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        os.setegid(group)
 
 
 def _until_flat(flatten: EmergencyFlatten, started: float, patience: Patience) -> None:
