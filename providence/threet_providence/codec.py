@@ -82,6 +82,7 @@ def _step(step: Step) -> dict[str, Any]:
     small: dict[str, Any] = {
         "priced": step.marks and [len(step.marks), len(_names(tuple(step.marks)))],
         "closed": step.candles and [len(step.candles), len(_names(tuple(step.candles)))],
+        "funding": dict(step.funding),
         "ended": [[e.run_id, e.reason, e.ended_ms] for e in step.changes.ended],
         "started": [spec._asdict() for spec in step.changes.started],
         "ancestors": [asdict(one) for one in step.changes.ancestors],
@@ -127,6 +128,7 @@ def _read_step(head: dict[str, Any], blocks: _Blocks) -> Step:
         ids=tuple((stream, entry_id) for stream, entry_id in head["ids"]),
         market_ms=int(head["market_ms"]),
         marks=_read_marks(head, blocks),
+        funding={str(symbol): float(rate) for symbol, rate in head.get("funding", {}).items()},
         candles=_read_candles(head, blocks),
         products=None if products is None else tuple(products),
         changes=_read_changes(head, blocks),

@@ -11,6 +11,7 @@ import numpy as np
 from threet.adapters.market_feed import BadEntry, CandlesEntry, FeedBatch, FeedEntry, PricesEntry
 from threet.engine.effects import Effects
 from threet.engine.engine import Engine
+from threet.engine.entries import TRADE
 from threet.engine.market import CandleRow
 from threet.engine.runs import RunImage
 from threet.engine.types import Ints
@@ -118,9 +119,11 @@ class StrategyLoop:
         first = group[0]
         ids = tuple((_stream(entry), entry.id) for entry in group)
         if isinstance(first, PricesEntry):
-            effects = self._engine.on_prices(first.marks, first.market_time_ms)
+            market_ms, marks = first.market_time_ms, first.marks
+            funding = first.funding if self._engine.hours_over(market_ms) else {}
+            effects = self._engine.on_prices(marks, market_ms, funding)
             self._count(effects)
-            return Step(kind="prices", ids=ids, market_ms=first.market_time_ms, marks=first.marks, changes=self._changes(effects))
+            return Step(kind="prices", ids=ids, market_ms=market_ms, marks=marks, funding=funding, changes=self._changes(effects))
         candles: dict[str, tuple[CandleRow, ...]] = {
             e.symbol: e.candles for e in group if isinstance(e, CandlesEntry) and e.interval == self._interval
         }
@@ -154,7 +157,7 @@ class StrategyLoop:
     def _count(self, effects: Effects) -> None:
         self._ended_for_files.extend(effects.ended)
         self._ended_for_rows.extend(effects.ended)
-        self.trades += sum(map(len, effects.entries))
+        self.trades += sum(int((entries["kind"] == TRADE).sum()) for entries in effects.entries)
         self.started += len(effects.started)
         self.ended += len(effects.ended)
 

@@ -49,6 +49,7 @@ class Step:
     ids: tuple[tuple[str, str], ...] = ()  # (stream, id), in the order of consumption
     market_ms: int = 0
     marks: Mapping[str, float] = field(default_factory=dict)
+    funding: Mapping[str, float] = field(default_factory=dict)  # rates for an hour, where one was over
     candles: Mapping[str, tuple[CandleRow, ...]] = field(default_factory=dict)
     products: tuple[str, ...] | None = None
     changes: Changes = field(default_factory=Changes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,6 +24,7 @@ WARMUP = 20
 class Prices:
     market_ms: int
     marks: Mapping[str, float]
+    funding: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,14 @@ def session(symbols: tuple[str, ...], bars: int, seed: int = 1, history: int = W
         for part in range(prices_per_bar):
             share = part / prices_per_bar
             marks = {s: walks[s][bar][1] + share * (walks[s][bar][4] - walks[s][bar][1]) for s in symbols}
-            yield Prices(bar * MINUTE_MS + int(share * MINUTE_MS), marks)
+            yield Prices(bar * MINUTE_MS + int(share * MINUTE_MS), marks, {s: rate(s, bar, seed) for s in symbols})
         for symbol in symbols:
             yield Candles(symbol, (walks[symbol][bar],))
+
+
+def rate(symbol: str, bar: int, seed: int) -> float:
+    """Of funding, for an hour: between -0.03 and 0.05 %, another one each bar."""
+    return float(np.random.default_rng([seed, bar, *symbol.encode()]).uniform(-0.0003, 0.0005))
 
 
 def rules(
@@ -96,7 +102,7 @@ def rules(
 
 def take(engine: Engine, step: MarketStep) -> Effects:
     if isinstance(step, Prices):
-        return engine.on_prices(step.marks, step.market_ms)
+        return engine.on_prices(step.marks, step.market_ms, step.funding)
     return engine.on_candles({step.symbol: step.rows})
 
 

@@ -164,7 +164,8 @@ def publish(client: Any, step: MarketStep) -> None:
     """One entry, in the form of the contract."""
     if isinstance(step, Prices):
         prices = json.dumps({symbol: repr(mark) for symbol, mark in step.marks.items()})
-        client.xadd("prices", {"market_time_ms": step.market_ms, "observed_at_ms": 0, "prices": prices})
+        funding = json.dumps({symbol: repr(rate) for symbol, rate in step.funding.items()})
+        client.xadd("prices", {"market_time_ms": step.market_ms, "observed_at_ms": 0, "prices": prices, "funding": funding})
     else:
         fields = {"symbol": step.symbol, "interval": "1m", "observed_at_ms": 0, "candles": json.dumps(step.rows)}
         client.xadd("candles", fields)

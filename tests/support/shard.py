@@ -27,7 +27,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 def entries_of(steps: Sequence[MarketStep]) -> list[FeedEntry]:
     """The steps as stream entries, their ids in the order of consumption."""
     return [
-        PricesEntry(f"{number}-0", step.market_ms, step.marks)
+        PricesEntry(f"{number}-0", step.market_ms, step.marks, step.funding)
         if isinstance(step, Prices)
         else CandlesEntry(f"{number}-0", step.symbol, "1m", step.rows)
         for number, step in enumerate(steps, start=1)

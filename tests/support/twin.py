@@ -48,7 +48,7 @@ class Twin:
     def _take(self, entry: FeedEntry) -> None:
         assert isinstance(entry, PricesEntry | CandlesEntry), entry
         if isinstance(entry, PricesEntry):
-            effects = self.engine.on_prices(entry.marks, entry.market_time_ms)
+            effects = self.engine.on_prices(entry.marks, entry.market_time_ms, entry.funding)
         else:
             effects = self.engine.on_candles({entry.symbol: entry.candles})
         self.ended |= {image.spec.id: facts_of(image) for image in effects.ended}

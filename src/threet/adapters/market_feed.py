@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -33,11 +33,12 @@ class FeedAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PricesEntry:
-    """Marks by symbol; ``market_time_ms`` is the venue's market time."""
+    """Marks by symbol, and the rates of funding for an hour of those that have one; ``market_time_ms`` is the venue's market time."""
 
     id: str
     market_time_ms: int
     marks: Mapping[str, float]
+    funding: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,8 @@ def _entry(stream: str, entry_id: str, fields: Mapping[str, str]) -> FeedEntry:
 
 def _prices(entry_id: str, fields: Mapping[str, str]) -> PricesEntry:
     marks = {str(symbol): _positive(mark) for symbol, mark in json.loads(fields["prices"]).items()}
-    return PricesEntry(entry_id, int(fields["market_time_ms"]), marks)
+    rates = {str(symbol): _finite(rate) for symbol, rate in json.loads(fields.get("funding", "{}")).items()}
+    return PricesEntry(entry_id, int(fields["market_time_ms"]), marks, rates)
 
 
 def _candles(entry_id: str, fields: Mapping[str, str]) -> CandlesEntry:
@@ -171,6 +173,13 @@ def _positive(text: Any) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise ValueError(f"expected a price above 0, was {text!r}")
+    return value
+
+
+def _finite(text: Any) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"expected a finite rate, was {text!r}")
     return value
 
 

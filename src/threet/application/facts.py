@@ -13,12 +13,16 @@ from threet.domain.votes import Vote
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A mark price. ``market_time`` is the venue's market clock, ``observed_at`` our wall clock; both UTC."""
+    """A mark price. ``market_time`` is the venue's market clock, ``observed_at`` our wall clock; both UTC.
+
+    ``hourly_funding``: what a long pays for an hour, as a fraction of its value at the mark, as the venue says it now.
+    """
 
     symbol: Symbol
     mark: Decimal
     market_time: datetime
     observed_at: datetime
+    hourly_funding: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,17 @@ import numpy as np
 from threet.engine.columns import RunColumns
 from threet.engine.descent import Ancestor, Ancestors
 from threet.engine.effects import ENTRY, Effects, state_dtype
-from threet.engine.entries import TRADE, EntryLog
+from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.market import CandleRow, Market
 from threet.engine.population import PopulationRules, draw_run
 from threet.engine.runs import ACTIVE, ENDED, RunImage, RunSpec, by_fields
 from threet.engine.strategy import Strategy
-from threet.engine.types import Floats, Ints, Slots
+from threet.engine.types import Floats, Ints, Records, Slots
 from threet.engine.voms import Voms
 from threet.engine.votes import VoteRules, risen, votes
+
+HOUR_MS = 3_600_000
+"""Funding is paid by the hour (Hyperliquid, as most venues by the hour or a multiple of it)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,21 @@ class Engine:
         self._fill(symbols, effects)
         return effects
 
-    def on_prices(self, marks: Mapping[str, float], market_ms: int) -> Effects:
-        """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time."""
+    def hours_over(self, market_ms: int) -> int:
+        """The full hours of market time that ended between the last prices and those of ``market_ms``; none before the first prices."""
+        return max(0, market_ms // HOUR_MS - self.market_ms // HOUR_MS) if self.market_ms else 0
+
+    def on_prices(self, marks: Mapping[str, float], market_ms: int, funding: Mapping[str, float] | None = None) -> Effects:
+        """Marks the runs of the symbols in ``marks`` and ends those that reached their loss, their target or their time.
+
+        ``funding``: by symbol, the rate for an hour. It is paid with the first prices after each full hour, for all hours since the last.
+        """
         effects, market, runs = Effects(), self.market, self.runs
+        hours = self.hours_over(market_ms)
         self.market_ms = max(self.market_ms, market_ms)
         rows = market.price(marks)
+        if hours and funding:
+            self._pay_funding({symbol: hours * rate for symbol, rate in funding.items() if symbol in marks}, effects)
         priced = np.zeros(len(market.names), dtype=np.bool_)
         priced[rows] = True
         over = runs.update_prices(priced, market.marks, self.market_ms)
@@ -93,6 +106,19 @@ class Engine:
             self._end(over[(self.market_ms >= runs.ends_ms[over]) & runs.active[over]], "duration", effects)
         self._fill(marks, effects)
         return effects
+
+    def _pay_funding(self, rates: Mapping[str, float], effects: Effects) -> None:
+        """Each run that holds a position pays ``rates`` of its value at the mark: longs to shorts where the rate is positive."""
+        runs, by_row = self.runs, np.zeros(len(self.market.names))
+        by_row[[self.market.index[symbol] for symbol in rates]] = list(rates.values())
+        slots = np.flatnonzero(runs.active & (runs.size != 0))
+        slots = slots[by_row[runs.symbol[slots]] != 0]
+        if len(slots):
+            per_contract = (self.market.marks * by_row)[runs.symbol[slots]]
+            times_ms = np.full(len(slots), self.market_ms, dtype=np.int64)
+            sizes = runs.size[slots]
+            runs.fund(slots, times_ms, per_contract)
+            effects.entries.append(self._record(FUNDING, slots, times_ms, per_contract, sizes))
 
     def on_candles(self, closed: Mapping[str, Sequence[CandleRow]]) -> Effects:
         """Takes closed candles (oldest first) and decides on the newest of each symbol that is warm: wanted directions, then votes.
@@ -175,10 +201,13 @@ class Engine:
         if not len(slots):
             return
         self.runs.trade(slots, times_ms, prices, sizes)
+        effects.entries.append(self._record(TRADE, slots, times_ms, prices, sizes))
+
+    def _record(self, kind: int, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> Records:
         record = np.empty(len(slots), dtype=ENTRY)
-        record["id"], record["kind"], record["time_ms"] = self.runs.ids.take(slots, axis=0), TRADE, times_ms
+        record["id"], record["kind"], record["time_ms"] = self.runs.ids.take(slots, axis=0), kind, times_ms
         record["price"], record["size"] = prices, sizes
-        effects.entries.append(record)
+        return record
 
     def _fill_prices(self, slots: Slots, buys: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
         rows, known = self.runs.symbol[slots], len(self._costs)

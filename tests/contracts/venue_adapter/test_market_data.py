@@ -33,6 +33,9 @@ def test_marks_of_all_symbols_come_with_both_times(desk: Desk) -> None:
         prices = desk.market.prices([BTC, ETH, NOPE])
         assert set(prices) == {BTC, ETH}
         assert prices[BTC].mark == Decimal(desk.simulator.mark("BTC"))
+        universe, contexts = desk.simulator.info({"type": "metaAndAssetCtxs"})
+        rates = {coin["name"]: Decimal(context["funding"]) for coin, context in zip(universe["universe"], contexts, strict=True)}
+        assert (prices[BTC].hourly_funding, prices[ETH].hourly_funding) == (rates["BTC"], rates["ETH"])
         assert to_ms(prices[BTC].market_time) == desk.simulator.market()["market_ms"]
         assert abs(prices[BTC].observed_at - desk.clock.now()) < timedelta(seconds=5)
     finally:

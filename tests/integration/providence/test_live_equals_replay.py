@@ -15,6 +15,7 @@ from tests.support.redis import RedisServer
 
 from threet.engine.columns import id_text
 from threet.engine.engine import Engine
+from threet.engine.entries import FUNDING, TRADE
 from threet_providence.journal import read_segment, segment_paths
 from threet_providence.rules import engine_rules
 from threet_providence.steps import changes_of
@@ -40,9 +41,10 @@ def real_market():
     """The first candles of the recorded markets; prices inside a bar are its open and its low."""
     rows = {symbol: _rows(REAL / f"{symbol.split('/')[0]}-USDT-1m.csv.gz") for symbol in SYMBOLS}
     steps: list[Prices | Candles] = [Candles(symbol, tuple(rows[symbol][:WARMUP])) for symbol in SYMBOLS]
+    rates = dict.fromkeys(SYMBOLS, 0.0000125)
     for bar in range(WARMUP, WARMUP + BARS):
         opened = int(rows[SYMBOLS[0]][bar][0])
-        steps += [Prices(opened + column * 5_000, {symbol: rows[symbol][bar][column] for symbol in SYMBOLS}) for column in (1, 3)]
+        steps += [Prices(opened + column * 5_000, {symbol: rows[symbol][bar][column] for symbol in SYMBOLS}, rates) for column in (1, 3)]
         steps += [Candles(symbol, (rows[symbol][bar],)) for symbol in SYMBOLS]
     return steps
 
@@ -83,7 +85,7 @@ def effects_of(engine, step):
     if step.products is not None:
         return engine.on_products(step.products)
     if step.kind == "prices":
-        return engine.on_prices(step.marks, step.market_ms)
+        return engine.on_prices(step.marks, step.market_ms, step.funding)
     return engine.on_candles(step.candles)
 
 
@@ -93,9 +95,10 @@ def in_order(rows):
 
 
 def assert_replays(segments, rules):
-    """Every step of the record, decided again by an engine that was never stopped; returns the trades by strategy."""
+    """Every step of the record, decided again by an engine that was never stopped; returns trades by strategy, and payments of funding."""
     engine, tick = Engine(rules), 0
     trades: Counter[str] = Counter()
+    payments = 0
     strategy: dict[str, str] = {}
     for segment in segments:
         assert (segment.tick, segment.damage) == (tick, None), "the record has no gap"
@@ -107,9 +110,10 @@ def assert_replays(segments, rules):
                 assert sorted(again.ended, key=repr) == sorted(step.changes.ended, key=repr)
                 assert again.started == step.changes.started
                 strategy |= {spec.id: spec.strategy for spec in again.started}
-                trades.update(strategy[id_text(*row["id"])] for row in again.entries)
+                trades.update(strategy[id_text(*row["id"])] for row in again.entries if row["kind"] == TRADE)
+                payments += int((again.entries["kind"] == FUNDING).sum())
             tick = record.tick
-    return trades
+    return trades, payments
 
 
 @pytest.mark.parametrize("market", ["own", "real"])
@@ -134,8 +138,9 @@ def test_a_live_session_with_a_restart_in_it_replays_to_the_same_trades(tmp_path
             manager.kill()
             manager.engine.dispose()
         assert len(segments) == 2, "a restart lies in it"
-        trades = assert_replays(segments, engine_rules(manager.settings, 0))
+        trades, payments = assert_replays(segments, engine_rules(manager.settings, 0))
     assert trades.total() >= 200
+    assert payments > 0
     assert set(trades) == set(ALL_STRATEGIES)
 
 

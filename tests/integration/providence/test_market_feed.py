@@ -116,6 +116,7 @@ def test_an_empty_redis_is_caught_up(redis):
         ("prices", price("0"), "price above 0"),
         ("prices", price("nan"), "price above 0"),
         ("prices", {"market_time_ms": 1, "prices": "[1]"}, "AttributeError"),
+        ("prices", price() | {"funding": '{"A/B:B": "nan"}'}, "finite rate"),
         ("candles", {"symbol": "A/B:B", "candles": "[]"}, "interval"),
         ("candles", candle([[1, 2, 3]]), "unpack"),
         ("candles", candle([[2, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]]), "oldest first"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from tests.support.redis import RedisServer
 from tests.support.venue_settings import write_config
 
+from threet.adapters.market_feed import MarketFeed, PricesEntry
 from threet.adapters.redis import Canaries, RedisLastValues, RedisPublisher, make_redis
 from threet.application.facts import AccountSnapshot, Candle, Price
 from threet.application.publishing import PublishFailed
@@ -69,7 +71,17 @@ def test_the_stream_of_prices_has_one_entry_for_all_of_one_request(publisher, cl
     publisher.publish_prices([_price(BTC, "64000.1"), _price(ETH, "2.5E-7")])
     [(_, entry)] = client.xrange("prices")
     assert json.loads(entry["prices"]) == {BTC: "64000.1", ETH: "0.00000025"}
+    assert json.loads(entry["funding"]) == {}
     assert (entry["market_time_ms"], entry["observed_at_ms"]) == ("1735787045678", "1780315200123")
+
+
+def test_rates_of_funding_go_with_the_prices_that_they_came_with(publisher, client):
+    publisher.publish_prices([replace(_price(BTC, "64000.1"), hourly_funding=Decimal("-1.25E-5")), _price(ETH, "2.5")])
+    feed = MarketFeed(client, block_seconds=0.02, most_entries=10)
+    feed.seek({})
+    while not (entries := feed.read().entries):
+        pass
+    assert [entry.funding for entry in entries if isinstance(entry, PricesEntry)] == [{BTC: -0.0000125}]
 
 
 def test_an_old_price_keeps_its_age(publisher, client):

@@ -83,7 +83,7 @@ def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
 
 def test_places_are_asset_numbers_and_new_markets_come_last(script: Script) -> None:
     script.lists("BTC", "ETH")
-    assert script.catalogue.read() == {BTC: Decimal("100.5"), ETH: Decimal("100.5")}
+    assert script.catalogue.read() == {BTC: (Decimal("100.5"), None), ETH: (Decimal("100.5"), None)}
     script.lists("BTC", "ETH", "SOL")
     script.catalogue.read()
     found = script.catalogue.listing(ETH)
@@ -135,3 +135,10 @@ def test_a_mark_that_is_no_price_is_left_out(script: Script, mark: object) -> No
     script.lists("BTC", "ETH")
     script.answer[1][0]["markPx"] = mark
     assert set(script.catalogue.read()) == {ETH}
+
+
+@pytest.mark.parametrize("rate", [None, "", "NaN", 0.0000125])
+def test_a_rate_of_funding_that_is_no_decimal_is_not_known_and_costs_no_mark(script: Script, rate: object) -> None:
+    script.lists("BTC", "ETH")
+    script.answer[1][0]["funding"], script.answer[1][1]["funding"] = rate, "-0.0000125"
+    assert script.catalogue.read() == {BTC: (Decimal("100.5"), None), ETH: (Decimal("100.5"), Decimal("-0.0000125"))}

@@ -82,7 +82,7 @@ def test_candles_of_several_symbols_in_one_call_or_in_several_are_the_same(whole
 
 def test_a_symbol_lives_the_same_life_alone(whole, long_session):
     alone = [
-        Prices(step.market_ms, {A: step.marks[A]}) if isinstance(step, Prices) else step
+        Prices(step.market_ms, {A: step.marks[A]}, {A: step.funding[A]}) if isinstance(step, Prices) else step
         for step in long_session
         if isinstance(step, Prices) or step.symbol == A
     ]

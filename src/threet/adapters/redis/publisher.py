@@ -44,6 +44,7 @@ class RedisPublisher:
             "market_time_ms": str(to_ms(newest.market_time)),
             "observed_at_ms": str(to_ms(newest.observed_at)),
             "prices": _compact({price.symbol: format(price.mark, "f") for price in prices}),
+            "funding": _compact({p.symbol: format(p.hourly_funding, "f") for p in prices if p.hourly_funding is not None}),
         }
         try:
             pipe = self._redis.pipeline(transaction=True)

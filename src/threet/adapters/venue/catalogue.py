@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from threet.adapters.venue.connection import Connection
 from threet.adapters.venue.reading import as_list, decimal_field, field, garbled, int_field, list_field, text_field
@@ -39,6 +39,13 @@ class Listing:
             minimum_notional_usd=MINIMUM_NOTIONAL_USD,
             max_leverage=self.max_leverage,
         )
+
+
+class Quote(NamedTuple):
+    """Of one market: its mark, and the rate of its funding for an hour where the venue says one."""
+
+    mark: Decimal
+    hourly_funding: Decimal | None
 
 
 class Catalogue:
@@ -87,8 +94,8 @@ class Catalogue:
             raise garbled("metaAndAssetCtxs", "a market that is traded", "none")
         return coin
 
-    def read(self) -> dict[Symbol, Decimal]:
-        """Asks the venue and keeps the listings; the mark price of every traded market that has one. Raises VenueError."""
+    def read(self) -> dict[Symbol, Quote]:
+        """Asks the venue and keeps the listings; the quote of every traded market that has a mark price. Raises VenueError."""
         started = self._connection.clock.monotonic()
         answer = self._connection.info({"type": "metaAndAssetCtxs"}, UNIVERSE_WEIGHT)
         what = "metaAndAssetCtxs"
@@ -100,8 +107,8 @@ class Catalogue:
         self._check_order(tuple(item.coin for item in listings))
         self._listings = {item.symbol: item for item in listings}
         self._read_at = started
-        marks = {item.symbol: _mark(context) for item, context in zip(listings, contexts, strict=True) if not item.problem}
-        return {symbol: mark for symbol, mark in marks.items() if mark is not None}
+        quotes = {item.symbol: _quote(context) for item, context in zip(listings, contexts, strict=True) if not item.problem}
+        return {symbol: quote for symbol, quote in quotes.items() if quote is not None}
 
     def ccxt_markets(self) -> list[dict[str, Any]]:
         """The listings in the form that ccxt's signing methods look markets up in."""
@@ -144,10 +151,14 @@ def _usable(symbol: Symbol, found: Listing | None) -> Listing | Unknown:
     return Unknown(f"{symbol}: {found.problem}") if found.problem else found
 
 
-def _mark(context: Any) -> Decimal | None:
+def _quote(context: Any) -> Quote | None:
     """None for a market without a price, such as one just listed: it is left out, as an unlisted one is."""
+    mark = _decimal_or_none(context, "markPx")
+    return Quote(mark, _decimal_or_none(context, "funding")) if mark is not None and mark > 0 else None
+
+
+def _decimal_or_none(context: Any, key: str) -> Decimal | None:
     try:
-        mark = decimal_field(context, "markPx", "metaAndAssetCtxs")
+        return decimal_field(context, key, "metaAndAssetCtxs")
     except VenueSilent:
         return None
-    return mark if mark > 0 else None

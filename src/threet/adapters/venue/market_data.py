@@ -29,10 +29,11 @@ class CcxtMarketData:
         self._last_market_time: datetime | None = None
 
     def prices(self, symbols: Sequence[Symbol]) -> dict[Symbol, Price]:
-        """The marks from one request, with the market clock and our own as they stood just before it."""
+        """Marks and rates of funding from one request, with the market clock and our own as they stood just before it."""
         market_time, observed_at = self.market_time(), self._venue.clock.now()
-        marks = self._catalogue.read()
-        return {name: Price(name, marks[name], market_time, observed_at) for name in symbols if name in marks}
+        quotes = self._catalogue.read()
+        found = {name: quotes[name] for name in symbols if name in quotes}
+        return {name: Price(name, quote.mark, market_time, observed_at, quote.hourly_funding) for name, quote in found.items()}
 
     def market_time(self) -> datetime:
         """The time of an order book: the one clock of the market that the venue shows (tickers carry none)."""
