@@ -44,6 +44,7 @@ ALLOWED: dict[tuple[str, str], str] = {
         "_POLL_SECONDS",
     ): "how soon a turn given back is seen; how long to wait is the caller's",
     ("src/threet/application/update_candles.py", "_UNITS_MS"): _UNIT,
+    ("src/threet/engine/engine.py", "HOUR_MS"): _UNIT,
     ("src/threet/cli/status/reading.py", "_MOST_BYTES"): _FORMAT,
     ("src/threet/adapters/sql/orders.py", "hours"): "the hour of limits.max_orders_per_hour",
     ("providence/threet_providence/calm.py", "_SWITCH_SECONDS"): "Python's own; no result depends on it",

@@ -25,7 +25,7 @@ from threet.engine.voms import Voms
 from threet.engine.votes import VoteRules, risen, votes
 
 HOUR_MS = 3_600_000
-"""Funding is paid by the hour (Hyperliquid, as most venues by the hour or a multiple of it)."""
+"""Funding is paid by the hour (Hyperliquid's documentation, "Funding")."""
 
 
 @dataclass(frozen=True, slots=True)
