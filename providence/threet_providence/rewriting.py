@@ -126,13 +126,13 @@ def _opened(path: str, is_spare: bool) -> int:
     if is_spare:
         try:
             handle = os.open(path, _FLAGS)
-        except FileNotFoundError:
+        except OSError:  # gone, or not ours to write into, as what root once wrote: the folder is
             pass
         else:
             if os.fstat(handle).st_nlink == 1:
                 return handle
             os.close(handle)
-            _remove(path)
+        _remove(path)
     return os.open(path, _FLAGS | os.O_CREAT | os.O_EXCL, 0o666)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -160,6 +161,30 @@ def test_a_spare_that_somebody_removed_is_made_anew(shard, tmp_path):
     shard.writer.write(all_again(shard))
     assert files_in(tmp_path) == runs_of(shard)
     assert set(spares_in(tmp_path)) == {path.name for path in tmp_path.glob("run_*.json")}
+
+
+@pytest.fixture
+def own_folder(tmp_path, monkeypatch):
+    """Of somebody who may not write into what is not theirs; root may into everything."""
+    monkeypatch.chdir(tmp_path)
+    if os.geteuid() != 0:
+        yield Path()
+        return
+    os.chown(tmp_path, 65_534, 65_534)
+    os.seteuid(65_534)
+    yield Path()
+    os.seteuid(0)
+
+
+def test_a_spare_that_may_not_be_written_into_is_made_anew(own_folder):
+    """As files are that a start as root left, or that were restored as read-only: to take their place it is enough to own the folder."""
+    files = Rewriter(own_folder, most_bytes=100)
+    for content in (b"1", b"2", b"3", b"4", b"5"):
+        files.write("one", content)
+        files.place(1, lambda: None)
+        files.settle()
+        assert Path("one").read_bytes() == content
+        Path("one").chmod(0o444)
 
 
 def test_no_spare_is_written_over_before_the_folder_was_synced(tmp_path):
