@@ -178,11 +178,12 @@ class Gatherer:
 
 
 def explain(recorded: Sequence[RecordedFill], after: datetime, until: datetime, is_pending: bool) -> Explanation:
-    """What the fills of one symbol with ``after`` < time <= ``until`` say."""
+    """What the fills of one symbol with ``after`` < time <= ``until`` say, and what those since then add up to."""
     within = [item for item in recorded if after < item.fill.exchange_time <= until]
     change = sum((_signed(item.fill) for item in within if item.ours), Decimal(0))
     others = sum((_signed(item.fill) for item in within if not item.ours), Decimal(0))
-    return Explanation(change, any(item.fill.is_liquidation for item in within), is_pending, others)
+    later = sum((_signed(item.fill) for item in recorded if item.fill.exchange_time > max(after, until)), Decimal(0))
+    return Explanation(change, any(item.fill.is_liquidation for item in within), is_pending, others, later)
 
 
 def _signed(fill: Fill) -> Decimal:

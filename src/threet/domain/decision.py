@@ -110,14 +110,14 @@ def decide(inputs: CycleInputs) -> Decision:
     no_new_risk = why_no_new_risk(risk, inputs.transfers, inputs.terms.risk) or why_uncounted(inputs.foreign)
     states = {name: _next_state(inputs, name, agreements) for name in agreements.by_symbol}
     wishes = {name: _wish(inputs, name, agreements) for name in agreements.by_symbol}
-    factors = scale_factors(inputs, agreements, states, _wanted_usd(agreements, wishes))
+    factors = scale_factors(inputs, agreements, _wanted_usd(agreements, wishes))
     decided: Mapping[Symbol, _Decided] = {
         name: _decide_symbol(
             inputs, name, agreements, states[name], _cut(wishes[name], name, factors), _Account(factors, risk, no_new_risk)
         )
         for name in agreements.by_symbol
     }
-    held, caps = exposures(inputs, agreements, states), caps_of(inputs, agreements)
+    held, caps = exposures(inputs, agreements), caps_of(inputs, agreements)
     decided = _within_caps(inputs, agreements.account_value, decided, wishes, held, caps)
     plan = in_order_of_sending(order for _, order in decided.values())
     moving = {order.correction.symbol for order in plan}

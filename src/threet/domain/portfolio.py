@@ -14,12 +14,8 @@ from threet.domain.symbol_state import SymbolState
 from threet.domain.target_of import symbol_cap_usd
 from threet.domain.values import Known, Symbol, Unknown
 
-States = Mapping[Symbol, SymbolState]
 
-
-def scale_factors(
-    inputs: CycleInputs, agreements: Agreements, states: States, wanted_usd: Mapping[Symbol, Decimal]
-) -> Mapping[Symbol, Decimal] | Unknown:
+def scale_factors(inputs: CycleInputs, agreements: Agreements, wanted_usd: Mapping[Symbol, Decimal]) -> Mapping[Symbol, Decimal] | Unknown:
     """How far each of ``wanted_usd`` (signed) is scaled down to fit the caps; Unknown while what is held elsewhere cannot be valued."""
     if isinstance(agreements.account_value, Unknown):
         return agreements.account_value
@@ -27,7 +23,7 @@ def scale_factors(
     for name in agreements.by_symbol:
         if name in wanted_usd:
             continue
-        held = _worst_exposure(inputs, name, agreements, states[name])
+        held = _worst_exposure(inputs, name, agreements)
         if isinstance(held, Unknown):
             return held
         fixed_gross += max(abs(held.contracts), abs(held.or_else or Decimal(0))) * held.price
@@ -42,14 +38,14 @@ def scale_factors(
     )
 
 
-def exposures(inputs: CycleInputs, agreements: Agreements, states: States) -> Mapping[Symbol, Exposure] | Unknown:
-    """Every symbol that can be valued, with ``states`` as they are after this round.
+def exposures(inputs: CycleInputs, agreements: Agreements) -> Mapping[Symbol, Exposure] | Unknown:
+    """Every symbol that can be valued.
 
     A flat one without a price is left out: what is pending there would weigh nothing.
     """
     held: dict[Symbol, Exposure] = {}
     for name in agreements.by_symbol:
-        exposure = _worst_exposure(inputs, name, agreements, states[name])
+        exposure = _worst_exposure(inputs, name, agreements)
         if isinstance(exposure, Unknown):
             return exposure
         if exposure.price == 0:
@@ -81,18 +77,19 @@ def caps_of(inputs: CycleInputs, agreements: Agreements) -> Caps | Unknown:
     )
 
 
-def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements, state: SymbolState) -> Exposure | Unknown:
+def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -> Exposure | Unknown:
     """The price is 0 where nothing is held, by the sources and by the fills."""
-    agreement = agreements.by_symbol[name]
-    or_else = state.by_fills if state.astray_contracts != 0 else None
+    agreement, by_fills = agreements.by_symbol[name], _by_fills(inputs, name)
+    or_else: Decimal | None
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
+        or_else = by_fills if by_fills != contracts else None
     else:
         signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
         if len(signed) < inputs.terms.quorum:
             return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
         # Who is right nobody knows, not even of the side: the two that lie furthest apart count.
-        told = signed if or_else is None else [*signed, or_else]
+        told = [*signed, by_fills]
         contracts = max(told, key=abs)
         or_else = max(told, key=lambda one: abs(one - contracts))
     if contracts == 0 and not or_else:
@@ -101,3 +98,10 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements, s
     if isinstance(price, Unknown):
         return Unknown(f"{name} is held, but cannot be valued: {price.reason}")
     return Exposure(contracts, price.value, or_else)
+
+
+def _by_fills(inputs: CycleInputs, name: Symbol) -> Decimal:
+    """What all fills make of the position now, whoever agrees on it and whatever is pending: a symbol's state takes them in only at an
+    agreement."""
+    state, told = inputs.states.get(name, SymbolState(name)), inputs.explanations.get(name)
+    return state.by_fills + (told.change + told.others + told.later if told is not None else 0)

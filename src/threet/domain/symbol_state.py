@@ -58,13 +58,15 @@ class SymbolState:
 class Explanation:
     """What our records say of the time since the last agreement: ``change`` is Σ signed contracts of our own fills, ``others`` of all else.
 
-    ``pending``: an order of ours there has no known end, so that nothing can be judged yet.
+    ``pending``: an order of ours there has no known end, so that nothing can be judged yet. ``later``: Σ of all fills that came after
+    the local snapshot, which the next agreement is to have.
     """
 
     change: Decimal
     liquidated: bool
     pending: bool
     others: Decimal = Decimal(0)
+    later: Decimal = Decimal(0)
 
 
 def after_round(

@@ -46,6 +46,12 @@ def test_our_fills_between_the_last_agreement_and_the_snapshot_explain(recorded,
     assert (explanation.change, explanation.liquidated) == (Decimal(change), liquidated)
 
 
+def test_what_came_after_the_snapshot_is_added_up_apart():
+    recorded = [fill(AFTER), fill(UNTIL), fill(UNTIL + MS, Side.SELL), fill(UNTIL + MS, Side.SELL, ours=False)]
+    assert explain(recorded, AFTER, UNTIL, is_pending=False).later == -4
+    assert explain(recorded, UNTIL + MS, UNTIL, is_pending=False).later == 0, "the last agreement had them"
+
+
 def test_a_lying_observer_cannot_make_a_foreign_position_weigh_less():
     honest = Observation("b", 1, AFTER, AFTER, "0xA", True, {}, Decimal(1), {XRP: Decimal(2)})
     views: dict[str, Known[Observation] | Unknown] = {

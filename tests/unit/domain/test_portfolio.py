@@ -12,9 +12,8 @@ from threet.domain.decision import decide
 from threet.domain.inputs import CycleInputs
 from threet.domain.portfolio import caps_of, exposures, scale_factors
 from threet.domain.price_band import confirmed_price, valuing_price
-from threet.domain.symbol_state import SymbolState
 from threet.domain.target_of import fresh_price
-from threet.domain.values import Known, Symbol, Unknown
+from threet.domain.values import Known, Unknown
 
 
 def without_account_value() -> CycleInputs:
@@ -30,16 +29,12 @@ def unpriced() -> CycleInputs:
     return replace(held, prices={**held.prices, OTHER: Unknown("never published")})
 
 
-def states_after(given: CycleInputs) -> dict[Symbol, SymbolState]:
-    return {name: item.state for name, item in decide(given).by_symbol.items()}
-
-
 def test_without_an_account_value_there_are_neither_caps_nor_factors():
     given = without_account_value()
     agreements = find_agreements(given)
     assert isinstance(agreements.account_value, Unknown)
     assert caps_of(given, agreements) == agreements.account_value
-    assert scale_factors(given, agreements, states_after(given), {BTC: Decimal(1)}) == agreements.account_value
+    assert scale_factors(given, agreements, {BTC: Decimal(1)}) == agreements.account_value
     assert isinstance(decide(given).caps, Unknown)
 
 
@@ -47,8 +42,8 @@ def test_what_is_held_and_cannot_be_valued_leaves_all_exposures_and_factors_unkn
     given = unpriced()
     agreements = find_agreements(given)
     for found in (
-        exposures(given, agreements, states_after(given)),
-        scale_factors(given, agreements, states_after(given), {BTC: Decimal(1)}),
+        exposures(given, agreements),
+        scale_factors(given, agreements, {BTC: Decimal(1)}),
     ):
         assert isinstance(found, Unknown)
         assert "XRP/USDC:USDC is held, but cannot be valued: price: never published" in found.reason

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from tests.unit.domain.test_decision import BTC, ETH, NOW, TERMS, inputs, readin
 
 from threet.domain.caps import Caps, Pending, check_caps
 from threet.domain.decision import decide
-from threet.domain.symbol_state import SymbolState
+from threet.domain.symbol_state import Explanation, SymbolState
 
 
 def test_what_opens_is_cut_to_the_room_that_the_others_leave():
@@ -48,4 +49,38 @@ def test_a_position_whose_sides_are_disputed_counts_on_either(ours, votes):
     terms = replace(TERMS, max_net_exposure_percent=Decimal(40))  # 4,000 USD, of which ETH may take 3,000
     decision = decide(inputs(told, observers, votes={BTC: vote(BTC, votes), ETH: vote(ETH, 4)}, states=states, terms=terms))
     [order] = decision.plan
+    assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.02"))
+
+
+BEFORE = NOW - timedelta(seconds=20)
+
+
+@pytest.mark.parametrize("told", ["0", "-1.5"])
+@pytest.mark.parametrize(
+    ("state", "explanation"),
+    [
+        (SymbolState(ETH, Decimal("1.5"), BEFORE), Explanation(Decimal(0), liquidated=False, pending=False)),
+        (SymbolState(ETH, Decimal(1), BEFORE), Explanation(Decimal("0.5"), liquidated=False, pending=False)),
+        (SymbolState(ETH, Decimal(1), BEFORE), Explanation(Decimal(0), liquidated=False, pending=False, later=Decimal("0.5"))),
+        (SymbolState(ETH, Decimal(0), BEFORE, astray_contracts=Decimal(-1)), Explanation(Decimal("0.5"), liquidated=False, pending=False)),
+    ],
+)
+def test_what_the_fills_make_of_a_position_counts_where_nobody_agrees_on_it(state, explanation, told):
+    """A moment after a fill our own snapshot is too old to say, and all the observers leave ETH out, or turn it over."""
+    others = reading(ETH=told, age=0.2)
+    observers = {name: replace(others, source=name) for name in "abc"}
+    short_of_room = replace(TERMS, max_net_exposure_percent=Decimal(40))  # 4,000 USD, of which ETH has 3,000
+    given = inputs(reading(ETH="1.5", age=3), observers, {BTC: vote(BTC, 4), ETH: vote(ETH, 4)}, [state], terms=short_of_room)
+    [order] = decide(replace(given, last_activity={ETH: NOW - timedelta(seconds=2)}, explanations={ETH: explanation})).plan
+    assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.02"))
+
+
+def test_what_the_fills_make_of_a_position_counts_while_an_order_there_has_no_known_end():
+    """Until it has, an agreement judges nothing; that all leave the position out meanwhile is not for want of an order."""
+    short_of_room = replace(TERMS, max_net_exposure_percent=Decimal(40))
+    reducing = Pending(ETH, Decimal("-0.5"), reduce_only=True)
+    states, explained = [SymbolState(ETH, Decimal("1.5"), BEFORE)], {ETH: Explanation(Decimal(0), liquidated=False, pending=True)}
+    votes = {BTC: vote(BTC, 4), ETH: vote(ETH, 4)}
+    given = inputs(reading(), None, votes, states, terms=short_of_room, pending=(reducing,), explanations=explained)
+    [order] = decide(given).plan
     assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.02"))
