@@ -1,7 +1,9 @@
 """A round of snapshots that writes many files: several wait for the disk together, and each is whole or not there."""
 
 import errno
+import itertools
 import os
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Barrier
 
@@ -11,6 +13,7 @@ from tests.support.shard import Shard, entries_of, facts_of
 
 from threet_providence import rewriting, writer
 from threet_providence.calm import Deadline
+from threet_providence.messages import EndRuns
 from threet_providence.rewriting import SPARE, Rewriter
 from threet_providence.snapshots import load
 
@@ -89,6 +92,64 @@ def test_a_full_disk_in_the_middle_of_it_costs_nothing(shard, tmp_path, monkeypa
     assert shard.writer._written(work)
     assert files_in(tmp_path) == runs_of(shard)
     assert Shard(tmp_path, (A, B, C)).state() == shard.state()
+
+
+@contextmanager
+def failing(monkeypatch, number, error):
+    """The ``number``-th call of the system is refused; yields the names of those that were."""
+    count, refused = itertools.count(1), []
+
+    def refusing(name, call):
+        def calling(*arguments, **named):
+            if next(count) == number:
+                refused.append(name)
+                raise OSError(error, "planned", name)
+            return call(*arguments, **named)
+
+        return calling
+
+    with monkeypatch.context() as patch:
+        for module, name in (*((os, name) for name in CALLS), (rewriting, "exchange")):
+            patch.setattr(module, name, refusing(name, getattr(module, name)))
+        yield refused
+
+
+CALLS = ("open", "write", "ftruncate", "fsync", "replace", "unlink")
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO])
+def test_whatever_is_refused_in_a_round_files_are_whole_and_nothing_is_left_behind(tmp_path, monkeypatch, error):
+    """Each call of a round in turn, in which runs with spares change, one ends and another begins; where the disk was full this process
+    writes the round again, and the next one goes on from what is there in any case."""
+    entries = iter(entries_of(list(session((A,), bars=120))))
+    shard = Shard(tmp_path, (A,), runs_per_symbol=3)
+    shard.feed(list(itertools.islice(entries, 60)))
+    seen = set()
+    for number in itertools.count(1):
+        shard.writer.write(all_again(shard))
+        ends = min(shard.engine.runs.slot_of)
+        shard.loop.take(EndRuns({ends: "asked for"}))
+        shard.feed([next(entries)])
+        work, handles = all_again(shard), len(os.listdir("/proc/self/fd"))
+        with failing(monkeypatch, number, error) as refused, suppress(OSError):
+            shard.writer._written(work)
+        if not refused:
+            break
+        seen.update(refused)
+        for path in tmp_path.rglob("run_*.json"):
+            load(path)
+        if error == errno.ENOSPC and "unlink" not in refused:
+            assert shard.writer._written(work)
+            assert len(os.listdir("/proc/self/fd")) == handles
+            assert {path.name for path in tmp_path.rglob(".run_*")} == {f".{name}{SPARE}" for name in shard.writer._files._spares}
+            assert files_in(tmp_path) == runs_of(shard)
+            assert ends in files_in(tmp_path / "ending")
+        before, shard = shard, Shard(tmp_path, (A,), runs_per_symbol=3)
+        shard.writer.take_over(shard.found.with_spare)
+        assert not shard.found.quarantined
+        assert shard.state() == before.state()
+        assert {path.name for path in tmp_path.rglob(".run_*")} == {f".{name}{SPARE}" for name in shard.found.with_spare}
+    assert seen == {*CALLS, "exchange"}
 
 
 def test_the_next_version_is_written_over_the_one_before_the_last(shard, tmp_path):
