@@ -186,11 +186,11 @@ class Journal:
                 self._file.write(data[written:])  # says why it did not take it all
                 os.ftruncate(self._file.fileno(), end)
                 raise OSError(f"{self._file.name}: the disk took a part of a record only")
+            os.fdatasync(self._file.fileno())  # some disks say only here that they are full
         except OSError as error:
             if is_full(error):
                 os.ftruncate(self._file.fileno(), end)  # as before, so that it can be tried again
             raise
-        os.fdatasync(self._file.fileno())
 
     def close(self) -> None:
         if self._file is not None:

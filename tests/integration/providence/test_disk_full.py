@@ -1,5 +1,7 @@
 """A full disk: nothing is shown that is not written down, the reason is told, and with room again nothing is lost."""
 
+import errno
+import itertools
 import os
 import subprocess
 
@@ -136,3 +138,22 @@ def test_where_there_is_no_room_for_spares_rounds_are_written_without(small_disk
         assert shard.writer._written(shard.round())
     assert not list(small_disk.rglob(".run_*"))
     assert Shard(small_disk, (A, B, C), runs_per_symbol=100).state() == shard.state()
+
+
+def test_a_disk_that_is_full_only_when_it_is_synced_has_no_record_twice(tmp_path, monkeypatch):
+    """As NFS, or a quota on what is written late: a second record of one tick would be cut by the next start, and all behind it."""
+    shard, synced, count = Shard(tmp_path, (A,)), os.fdatasync, itertools.count(1)
+    monkeypatch.setattr(shard.loop, "_wait_for_room", lambda: False)
+
+    def sync(handle):
+        if next(count) % 3 == 0:
+            raise OSError(errno.ENOSPC, "no room")
+        synced(handle)
+
+    monkeypatch.setattr(os, "fdatasync", sync)
+    for entry in entries_of(list(session((A,), bars=20))):
+        shard.feed([entry])
+    assert next(count) > 60
+    after = Shard(tmp_path, (A,))
+    assert not after.found.notes
+    assert (after.state(), after.surroundings()) == (shard.state(), shard.surroundings())
