@@ -16,7 +16,7 @@ from threet.engine.population import shard_of
 from threet.engine.runs import ACTIVE, ENDED, RunImage, is_canonical
 from threet.engine.voms import Voms
 from threet_providence import snapshots, tails
-from threet_providence.files import Folders, archive_name, named, run_name
+from threet_providence.files import Folders, archive_name, named, run_name, sync_folder
 from threet_providence.journal import JournalError, Segment, cut, other_layouts, read_segment, segment_paths
 from threet_providence.loading import Loaded, load_all, read_image
 from threet_providence.quarantine import Quarantined, cut_file, keep_segment, move_beside, put_aside
@@ -161,6 +161,8 @@ class Resume:
             put_aside(self._folders.quarantine, Quarantined(run_id, "", "", f"{found}; its final file is whole"), path, self._now())
             self._found.notes.append(f"{path.name}: {found}; put aside, its final file is whole")
         else:
+            for folder in {final.parent for final in self._final_files(run_id)}:
+                sync_folder(folder)  # whoever was killed may not have come to it, and a power cut would leave neither
             path.unlink()
 
     def _clear_lone_tails(self, run_ids: Iterable[str]) -> None:
