@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import chain
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -90,14 +91,14 @@ def permutation_entropy(values: Floats) -> ByLength[Ints]:
     def counts(most: int) -> list[Ints]:
         one, two, three = first[:, :most], second[:, :most], third[:, :most]
         pattern = 4 * (one <= two) + 2 * (two <= three) + (one <= three)
-        return [np.cumsum(ones[pattern], axis=1) for ones in _ONES]
+        return [ones[pattern].cumsum(axis=1) for ones in _ones(len(_POSSIBLE) if most < 1 << _bits(len(_POSSIBLE)) else 3)]
 
     def entropy(packed: Sequence[Ints], lengths: Ints) -> Floats:
+        in_each = len(_POSSIBLE) // len(packed)
+        bits = _bits(in_each)
+        places = np.arange(0, in_each * bits, bits).reshape(-1, *(1,) * packed[0].ndim)
         x_log_x = _x_log_x(triples)
-        total: Floats = np.zeros(np.shape(packed[0]))
-        for three_counts in packed:
-            for place in range(_CODES_IN_A_NUMBER):
-                total += x_log_x[(three_counts >> (place * _BITS_OF_A_COUNT)) & _COUNT]
+        total: Floats = sum(chain.from_iterable(x_log_x[(several >> places) & ((1 << bits) - 1)] for several in packed))
         return (_logs(triples)[lengths - 1] - total / lengths) / math.log(len(_POSSIBLE))
 
     return ByLength(triples, counts, entropy)
@@ -105,19 +106,20 @@ def permutation_entropy(values: Floats) -> ByLength[Ints]:
 
 _POSSIBLE = (0, 2, 3, 4, 5, 7)
 """Of the eight answers to (a <= b, b <= c, a <= c) the six that an order of three can give."""
-_CODES_IN_A_NUMBER = 3
-_BITS_OF_A_COUNT = 21
-_COUNT = (1 << _BITS_OF_A_COUNT) - 1
 
 
-def _one_of(codes: Sequence[int]) -> Ints:
-    """By the code, a one in the place of its count, so that one sum counts three codes."""
-    ones = np.zeros(8, dtype=np.int64)
-    ones[list(codes)] = [1 << (place * _BITS_OF_A_COUNT) for place in range(_CODES_IN_A_NUMBER)]
-    return ones
+def _bits(codes: int) -> int:
+    """What the count of one code may take, where so many stand side by side in an int64."""
+    return 63 // codes
 
 
-_ONES = (_one_of(_POSSIBLE[:3]), _one_of(_POSSIBLE[3:]))
+@cache
+def _ones(codes: int) -> list[Ints]:
+    """For so many codes at a time, by the code, a one in the place of its count: one sum counts them all."""
+    told = np.zeros((len(_POSSIBLE) // codes, 8), dtype=np.int64)
+    for number, code in enumerate(_POSSIBLE):
+        told[number // codes, code] = 1 << (number % codes * _bits(codes))
+    return list(told)
 
 
 def _mean(sums: Sequence[Floats], lengths: Ints) -> Floats:
