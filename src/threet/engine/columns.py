@@ -12,6 +12,7 @@ from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.members import Members
 from threet.engine.runs import RunSpec, by_fields_of_specs, id_bytes
 from threet.engine.types import Bools, Floats, Ints, Records, Slots
+from threet.engine.voms_columns import add_funding, add_trades
 
 _MONEY = ("size", "entry", "realised", "fees", "funding", "mark", "live_pnl")
 _FLOATS = (*_MONEY, "start_balance", "leverage", "fee_rate", "least", "target")
@@ -129,28 +130,15 @@ class RunColumns:
         return spec
 
     def trade(self, slots: Slots, times_ms: Ints, prices: Floats, sizes: Floats) -> None:
-        """Books one trade of each of ``slots`` (no slot twice): the same operations in the same order as ``Voms.add_trade``."""
-        before, entry, added = self.size[slots], self.entry[slots], np.abs(sizes)
-        held = np.abs(before)
-        opens = (before == 0) | ((before > 0) == (sizes > 0))
-        after = before + sizes
-        through = ~opens & (added > held)
-        flat = ~opens & (after == 0)
-        self.fees[slots] += added * prices * self.fee_rate[slots]
-        closing = np.flatnonzero(~opens)
-        sign = np.where(before[closing] > 0, 1.0, -1.0)
-        gained = np.minimum(held, added)[closing] * (prices[closing] - entry[closing]) * sign
-        self.realised[slots[closing]] += gained
-        average = np.where(held == 0, prices, (held * entry + added * prices) / (held + added))
-        self.entry[slots] = np.where(opens, average, np.where(flat, 0.0, np.where(through, prices, entry)))
-        self.size[slots] = after
-        self.closed_trades[slots] += flat | through
+        """Books one trade of each of ``slots`` (no slot twice)."""
+        add_trades(self, slots, prices, sizes)
         self._book(TRADE, slots, times_ms, prices, sizes)
 
     def fund(self, slots: Slots, times_ms: Ints, per_contract: Floats) -> None:
         """Books one funding payment of each of ``slots``, on the position that it holds."""
-        self.funding[slots] += per_contract * self.size[slots]
-        self._book(FUNDING, slots, times_ms, per_contract, self.size[slots])
+        sizes = self.size[slots]
+        add_funding(self, slots, per_contract, sizes)
+        self._book(FUNDING, slots, times_ms, per_contract, sizes)
 
     def update_price(self, slots: Slots, prices: Floats) -> None:
         """Marks ``slots``: live_pnl = realised + size × (mark - entry) - fees - funding."""
@@ -182,7 +170,7 @@ class RunColumns:
         if self._next_end_ms <= now_ms:
             over |= self.ends_ms[:used] <= now_ms
             self._next_end_ms = self._first_end_behind(now_ms)
-        found = np.flatnonzero(over)
+        found = over.nonzero()[0]
         return found[self.active[found] & priced[self.symbol[found]]] if len(found) else found
 
     def _first_end_behind(self, now_ms: int) -> int:

@@ -1,7 +1,4 @@
-"""The VOMS of many runs at once, from their whole histories: the k-th entry of all of them is one step on columns.
-
-The arithmetic is that of ``voms.Voms``, operation by operation, so that both give the same bits.
-"""
+"""The VOMS of many runs at once, from their whole histories: the k-th entry of all of them is one step on columns."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ import numpy as np
 from threet.engine.entries import FUNDING, TRADE, EntryLog
 from threet.engine.types import Bools, Floats, Ints, Records, Slots
 from threet.engine.voms import Voms
+from threet.engine.voms_columns import add_funding, add_trades
 
 _NARROW = 48
 """With fewer runs than this a step on columns costs more than their entries one by one."""
@@ -36,29 +34,6 @@ class Books:
 
     def live_pnl(self, prices: Floats) -> Floats:
         return self.realised + self.size * (prices - self.entry) - self.fees - self.funding
-
-    def trade(self, at: slice | Slots, prices: Floats, sizes: Floats) -> None:
-        """One trade of each of these rows: ``Voms.add_trade``."""
-        before, entry, added = self.size[at], self.entry[at], np.abs(sizes)
-        held, notional = np.abs(before), added * prices
-        closes = (before != 0) & ((before > 0) != (sizes > 0))
-        after = before + sizes
-        ends = closes & ((after == 0) | (added > held))
-        self.fees[at] += notional * self.fee_rate[at]
-        average = np.where(held == 0, prices, (held * entry + notional) / (held + added))
-        if closes.any():
-            gained = np.minimum(held, added) * (prices - entry) * np.sign(before)
-            self.realised[at] += np.where(closes, gained, 0.0)
-            kept = np.where(after == 0, 0.0, np.where(ends, prices, entry))
-            self.entry[at] = np.where(closes, kept, average)
-            self.closed_trades[at] += ends
-        else:
-            self.entry[at] = average
-        self.size[at] = after
-
-    def fund(self, at: slice | Slots, per_contract: Floats, sizes: Floats) -> None:
-        """One funding payment of each of these rows: ``Voms.add_funding``."""
-        self.funding[at] += per_contract * sizes
 
 
 def replayed(logs: Sequence[EntryLog], fee_rates: Floats) -> Books:
@@ -119,11 +94,11 @@ def _joined(logs: Sequence[EntryLog]) -> tuple[Records, Floats, Floats]:
 def _step(batch: Books, width: int, kinds: Records | None, prices: Floats, sizes: Floats) -> None:
     """One entry of each of the first ``width`` runs; without ``kinds`` all are trades."""
     if kinds is None:
-        batch.trade(slice(0, width), prices, sizes)
+        add_trades(batch, slice(0, width), prices, sizes)
         return
     trades, payments = np.flatnonzero(kinds == TRADE), np.flatnonzero(kinds == FUNDING)
-    batch.trade(trades, prices[trades], sizes[trades])
-    batch.fund(payments, prices[payments], sizes[payments])
+    add_trades(batch, trades, prices[trades], sizes[trades])
+    add_funding(batch, payments, prices[payments], sizes[payments])
 
 
 def _finish(batch: Books, row: int, entries: Iterator[tuple[int, float, float]]) -> None:

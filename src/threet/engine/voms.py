@@ -1,6 +1,6 @@
 """VOMS of one run: what its virtual trades have earned. The plain form, used when a run is replayed.
 
-The columns of ``columns.py`` do the same arithmetic in the same order on many runs at once, so both give the same bits.
+``voms_columns.py`` does the same arithmetic in the same order on many runs at once, so both give the same bits.
 All amounts are float64 in quote units, sizes in contracts of the base asset; size > 0 is long.
 """
 
