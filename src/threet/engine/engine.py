@@ -126,30 +126,36 @@ class Engine:
         Of several candles at once only the newest decides: a trade at a bar that is long past would be fiction.
         """
         effects = Effects()
-        decided = [symbol for symbol in self.market.append_all(closed) if self.market.is_warm(symbol)]
-        rows = [self.market.index[symbol] for symbol in decided]
+        rows = self.market.warm_rows(self.market.append_all(closed))
         mine = [self.runs.members.slots(row) for row in rows]
         if any(map(len, mine)):
             in_call = np.repeat(np.arange(len(rows)), list(map(len, mine)))
-            now_ms = np.maximum(self.market.closes_ms(rows), self.market_ms)
-            self._decide(np.concatenate(mine), rows, in_call, now_ms[in_call], effects)
-        self._fill(decided, effects)
+            self._decide(np.concatenate(mine), rows, in_call, effects)
+        self._fill([self.market.names[row] for row in rows], effects)
         return effects
 
-    def _decide(self, slots: Slots, rows: Sequence[int], in_call: Ints, now_ms: Ints, effects: Effects) -> None:
-        """``in_call`` and ``now_ms`` are by the run: where in ``rows`` its symbol's row stands, and the moment of its decision."""
+    def _decide(self, slots: Slots, rows: Sequence[int], in_call: Ints, effects: Effects) -> None:
+        """``in_call`` is by the run: where in ``rows`` its symbol's row stands."""
         runs, bars = self.runs, self.market.bars(rows)
+        # Those of one strategy side by side, so that its part of every column is a slice.
+        played = runs.strategy[slots].astype(np.int16)
+        order = np.argsort(played, kind="stable")
+        ends = np.searchsorted(played[order], np.arange(len(self.strategies)), side="right").tolist()
+        slots, in_call = slots[order], in_call[order]
         direction = np.sign(runs.size[slots]).astype(np.int64)
-        wanted, states = direction.copy(), runs.state[slots]
-        for strategy, mine in self._played(runs.strategy[slots]):
-            parameters = runs.parameters[slots[mine], : len(strategy.parameters)]
-            wanted[mine], states[mine, : len(strategy.state)] = strategy.decide(
-                bars, in_call[mine], parameters, states[mine, : len(strategy.state)], direction[mine]
-            )
-        turning = np.flatnonzero(wanted != direction)
+        parameters, before = runs.parameters.take(slots, axis=0), runs.state.take(slots, axis=0)
+        wanted, states = direction.copy(), before.copy()
+        for strategy, begin, end in zip(self.strategies, [0, *ends], ends, strict=False):
+            if begin < end:
+                mine, width = slice(begin, end), len(strategy.state)
+                wanted[mine], states[mine, :width] = strategy.decide(
+                    bars, in_call[mine], parameters[mine, : len(strategy.parameters)], states[mine, :width], wanted[mine]
+                )
+        now_ms = np.maximum(self.market.closes_ms(rows), self.market_ms)[in_call]
+        turning = (wanted != direction).nonzero()[0]
         if len(turning):
             self._turn(slots[turning], wanted[turning], now_ms[turning], effects)
-        self._vote(slots, states, now_ms, effects)
+        self._vote(slots, before, states, now_ms, effects)
 
     def _turn(self, slots: Slots, wanted: Ints, now_ms: Ints, effects: Effects) -> None:
         """Trades each run to its wanted direction, at full size, at the mark plus the cost of a fill."""
@@ -160,19 +166,22 @@ class Engine:
         self._trade(slots, now_ms, prices, wanted * full - runs.size[slots], effects)
         runs.update_price(slots, self.market.marks[runs.symbol[slots]])
 
-    def _vote(self, slots: Slots, states: Floats, now_ms: Ints, effects: Effects) -> None:
+    def _vote(self, slots: Slots, before: Floats, states: Floats, now_ms: Ints, effects: Effects) -> None:
+        """``before`` and ``states``: what the strategies keep of each run, as it was and as it is now."""
         runs, rules = self.runs, self.rules.votes
-        up = risen(runs.risen[slots], runs.live_pnl[slots] / runs.start_balance[slots], rules)
+        was_up, did_vote = runs.risen[slots], runs.votes[slots]
+        up = risen(was_up, runs.live_pnl[slots] / runs.start_balance[slots], rules)
         vote = votes(up, now_ms - runs.started_ms[slots], runs.closed_trades[slots], rules)
-        differs = (up != runs.risen[slots]) | (vote != runs.votes[slots]) | (states != runs.state[slots]).any(axis=1)
-        changed = np.flatnonzero(differs)
-        picked = slots[changed]
-        runs.risen[picked], runs.votes[picked], runs.state[picked] = up[changed], vote[changed], states[changed]
-        if len(picked):
-            runs.dirty[picked] = True
-            record = np.empty(len(picked), dtype=state_dtype(self.state_width))
-            record["id"], record["state"] = runs.ids.take(picked, axis=0), states[changed]
+        differs = (up != was_up) | (vote != did_vote)
+        for old, new in zip(before.T, states.T, strict=True):
+            differs |= old != new
+        changed = differs.nonzero()[0]
+        if len(changed):
+            picked, record = slots[changed], np.empty(len(changed), dtype=state_dtype(self.state_width))
+            record["id"], record["state"] = runs.ids.take(picked, axis=0), states.take(changed, axis=0)
             record["risen"], record["votes"] = up[changed], vote[changed]
+            runs.risen[picked], runs.votes[picked], runs.state[picked] = record["risen"], record["votes"], record["state"]
+            runs.dirty[picked] = True
             effects.states.append(record)
 
     def _end(self, slots: Slots, reason: str, effects: Effects) -> None:
@@ -226,12 +235,12 @@ class Engine:
         if known < len(names):
             self._wanted = np.append(self._wanted, [self.rules.population.runs_here(name) for name in names[known:]])
         counts = self.runs.members.counts(len(names))
-        short = set(np.flatnonzero(counts < self._wanted).tolist())
-        if not short:
+        short = counts < self._wanted
+        if not short.any():
             return
         for symbol in symbols:
             row = self.market.index[symbol]
-            if row in short and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
+            if short[row] and symbol in self.products and self.market.is_warm(symbol) and not np.isnan(self.market.marks[row]):
                 effects.started.extend(self._start(symbol) for _ in range(int(self._wanted[row] - counts[row])))
 
     def _start(self, symbol: str) -> RunSpec:

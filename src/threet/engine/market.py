@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -56,6 +57,8 @@ class Market:
     def add_all(self, symbols: Iterable[str]) -> None:
         """Rows for those that are new, in one go."""
         new = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.index]
+        if not new:
+            return
         self.index.update(zip(new, range(len(self.names), len(self.names) + len(new)), strict=True))
         self.names.extend(new)
         self.marks = np.append(self.marks, np.full(len(new), np.nan))
@@ -101,8 +104,10 @@ class Market:
         """Takes those that are one candle behind a full window; says which."""
         if not closed:
             return []
-        rows = np.fromiter(map(self.add, closed), dtype=np.intp, count=len(closed))
-        newest = np.array([candles[-1] if len(candles) == 1 else _NO_CANDLE for candles in closed.values()], dtype=np.float64)
+        self.add_all(closed)
+        rows = np.fromiter(map(self.index.__getitem__, closed), dtype=np.intp, count=len(closed))
+        alone = [candles[-1] if len(candles) == 1 else _NO_CANDLE for candles in closed.values()]
+        newest = np.fromiter(chain.from_iterable(alone), dtype=np.float64).reshape(-1, CANDLE_COLUMNS)
         follows: Bools = (self.counts[rows] == self.warmup_bars) & (newest[:, 0] == self._newest[rows] + self.interval_ms)
         picked = rows[follows]
         self._make_room(picked)
@@ -136,6 +141,11 @@ class Market:
     def is_warm(self, symbol: str) -> bool:
         row = self.index.get(symbol)
         return row is not None and bool(self.counts[row] == self.warmup_bars)
+
+    def warm_rows(self, symbols: Sequence[str]) -> list[int]:
+        """The rows of those of the market's symbols that are warm."""
+        rows = [self.index[symbol] for symbol in symbols]
+        return [row for row, count in zip(rows, self.counts[rows].tolist(), strict=True) if count == self.warmup_bars]
 
     def newest_close_ms(self, symbol: str) -> int | None:
         """When the newest candle closed, in market time."""
