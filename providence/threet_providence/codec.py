@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from itertools import chain, islice
@@ -25,6 +24,7 @@ FORMAT_VERSION = 3
 _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _COUNT = np.dtype("<i4")
 _FLOAT = np.dtype("<f8")
+_Block = bytes | memoryview
 
 
 class RecordError(Exception):
@@ -72,43 +72,42 @@ class _Blocks:
         return found
 
 
-def _tick(record: TickRecord) -> tuple[dict[str, Any], list[bytes]]:
-    head = {"type": "tick", "format": FORMAT_VERSION, "tick": record.tick, "steps": [_step(step) for step in record.steps]}
-    return head, list(_step_blocks(record))
+def _tick(record: TickRecord) -> tuple[dict[str, Any], list[_Block]]:
+    blocks: list[_Block] = []
+    steps = [_step(step, blocks) for step in record.steps]
+    return {"type": "tick", "format": FORMAT_VERSION, "tick": record.tick, "steps": steps}, blocks
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: Step, blocks: list[_Block]) -> dict[str, Any]:
+    """What is small; the arrays are appended to ``blocks``."""
     head: dict[str, Any] = {"kind": step.kind, "ids": step.ids, "market_ms": step.market_ms}
-    small: dict[str, Any] = {
-        "priced": step.marks and [len(step.marks), len(_names(tuple(step.marks)))],
-        "closed": step.candles and [len(step.candles), len(_names(tuple(step.candles)))],
-        "funding": dict(step.funding),
-        "ended": [[e.run_id, e.reason, e.ended_ms] for e in step.changes.ended],
-        "started": [spec._asdict() for spec in step.changes.started],
-        "ancestors": [asdict(one) for one in step.changes.ancestors],
-    }
-    head |= {name: value for name, value in small.items() if value}
+    if step.marks:
+        names = _names(tuple(step.marks))
+        head["priced"] = len(step.marks), len(names)
+        blocks += names, np.fromiter(step.marks.values(), dtype=_FLOAT, count=len(step.marks)).data
+    if step.funding:
+        head["funding"] = dict(step.funding)
+    if step.candles:
+        names, each = _names(tuple(step.candles)), step.candles.values()
+        head["closed"] = len(each), len(names)
+        numbers = chain.from_iterable(chain.from_iterable(each))
+        blocks += names, np.array(list(map(len, each)), dtype=_COUNT).data, np.fromiter(numbers, dtype=_FLOAT).data
+    changes = step.changes
+    if changes.ended:
+        head["ended"] = [[e.run_id, e.reason, e.ended_ms] for e in changes.ended]
+    if changes.started:
+        head["started"] = [spec._asdict() for spec in changes.started]
+    if changes.ancestors:
+        head["ancestors"] = [asdict(one) for one in changes.ancestors]
     if step.products is not None:
         head["products"] = step.products
-    entries, states = step.changes.entries, step.changes.states
-    if len(entries):
-        head["entries"] = len(entries)
-    if len(states):
-        head |= {"states": len(states), "state_width": states.dtype["state"].shape[0]}
+    if len(changes.entries):
+        head["entries"] = len(changes.entries)
+        blocks.append(changes.entries.data)
+    if len(changes.states):
+        head |= {"states": len(changes.states), "state_width": changes.states.dtype["state"].shape[0]}
+        blocks.append(changes.states.data)
     return head
-
-
-def _step_blocks(record: TickRecord) -> Iterator[bytes]:
-    for step in record.steps:
-        if step.marks:
-            yield _names(tuple(step.marks))
-            yield np.fromiter(step.marks.values(), dtype=_FLOAT, count=len(step.marks)).tobytes()
-        if step.candles:
-            yield _names(tuple(step.candles))
-            yield np.array([len(rows) for rows in step.candles.values()], dtype=_COUNT).tobytes()
-            yield np.array(list(chain.from_iterable(step.candles.values())), dtype=_FLOAT).tobytes()
-        yield step.changes.entries.tobytes()
-        yield step.changes.states.tobytes()
 
 
 @lru_cache
@@ -162,7 +161,7 @@ def _read_changes(head: dict[str, Any], blocks: _Blocks) -> Changes:
     )
 
 
-def _base(record: BaseRecord) -> tuple[dict[str, Any], list[bytes]]:
+def _base(record: BaseRecord) -> tuple[dict[str, Any], list[_Block]]:
     markets = [[name, None if math.isnan(m.mark) else m.mark, len(m.candles)] for name, m in record.markets.items()]
     head = {
         "type": "base",

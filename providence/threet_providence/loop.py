@@ -27,7 +27,7 @@ log = logging.getLogger("providence.loop")
 
 
 class StrategyLoop:
-    """Takes one message after the other from ``inbox``. ``on_votes`` is called after a tick that changed the votes of a symbol."""
+    """Takes one message after the other from ``inbox``. ``on_votes`` is called after a tick that changed a vote or a voter's direction."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class StrategyLoop:
         self._disk = Outage(log, "room on the disk")
         self.full: str | None = None  # why nothing can be written down, and so nothing be shown
         self._caught_up = False
-        self._votes_told = (b"", b"")
+        self._votes_told = b""
         self._waiting: list[ViewRequest] = []
         self._ended_for_files: list[RunImage] = []
         self._ended_for_rows: list[RunImage] = []
@@ -117,7 +117,7 @@ class StrategyLoop:
 
     def _step(self, group: Sequence[FeedEntry]) -> Step:
         first = group[0]
-        ids = tuple((_stream(entry), entry.id) for entry in group)
+        ids = tuple([(entry.stream, entry.id) for entry in group])
         if isinstance(first, PricesEntry):
             market_ms, marks = first.market_time_ms, first.marks
             funding = first.funding if self._engine.hours_over(market_ms) else {}
@@ -132,7 +132,8 @@ class StrategyLoop:
                 self._tell_bad(entry)
         before = dict(self._engine.market.missing)
         effects = self._engine.on_candles(candles)
-        self._tell_gaps(before)
+        if before != self._engine.market.missing:
+            self._tell_gaps(before)
         self._ages.arrived(candles)
         self._count(effects)
         return Step(kind="candles", ids=ids, candles=candles, changes=self._changes(effects))
@@ -186,9 +187,8 @@ class StrategyLoop:
         self.full = None
 
     def _votes_differ(self) -> bool:
-        """Whether some symbol's voters or their directions sum up to something else than when this was last asked."""
-        voters, directions = self._vote_sums()
-        before, self._votes_told = self._votes_told, (voters.tobytes(), directions.tobytes())
+        """Whether a run votes otherwise than when this was last asked."""
+        before, self._votes_told = self._votes_told, self._engine.runs.ballots()
         return self._votes_told != before
 
     def _vote_sums(self) -> tuple[Ints, Ints]:
@@ -287,13 +287,3 @@ def grouped(entries: Sequence[FeedEntry], interval: str) -> Iterator[list[FeedEn
             group = []
     if group:
         yield group
-
-
-def _stream(entry: FeedEntry) -> str:
-    match entry:
-        case PricesEntry():
-            return "prices"
-        case CandlesEntry():
-            return "candles"
-        case BadEntry():
-            return entry.stream

@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -35,6 +35,7 @@ class FeedAway(Exception):
 class PricesEntry:
     """Marks by symbol, and the rates of funding for an hour of those that have one; ``market_time_ms`` is the venue's market time."""
 
+    stream: ClassVar[str] = PRICES_STREAM
     id: str
     market_time_ms: int
     marks: Mapping[str, float]
@@ -45,6 +46,7 @@ class PricesEntry:
 class CandlesEntry:
     """Closed candles of one symbol, oldest first: open time in ms, open, high, low, close, volume."""
 
+    stream: ClassVar[str] = CANDLES_STREAM
     id: str
     symbol: str
     interval: str

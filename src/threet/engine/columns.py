@@ -173,6 +173,11 @@ class RunColumns:
         found = over.nonzero()[0]
         return found[self.active[found] & priced[self.symbol[found]]] if len(found) else found
 
+    def ballots(self) -> bytes:
+        """Other bytes where another run votes, or a voter stands in another direction; also where room for more runs was made."""
+        long, short = self.votes & (self.size > 0), self.votes & (self.size < 0)
+        return self.votes.tobytes() + long.tobytes() + short.tobytes()
+
     def _first_end_behind(self, now_ms: int) -> int:
         """A run whose time is over and that ends only with a price of its symbol is asked again at each price."""
         ends = self.ends_ms[: self._used][self.active[: self._used]]
