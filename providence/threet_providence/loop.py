@@ -163,11 +163,12 @@ class StrategyLoop:
         self.ended += len(effects.ended)
 
     def _commit(self, steps: Sequence[Step]) -> None:
+        votes_differ = any(step.changes for step in steps) and self._votes_differ()
         self._write_down(lambda: self._journal.append(TickRecord(self._engine.tick, tuple(steps))))
         for step in steps:
             self._ids.update(step.ids)
         self.ticks += 1
-        if any(step.changes for step in steps) and self._votes_differ():
+        if votes_differ:
             self._on_votes()
 
     def _write_down(self, write: Callable[[], object]) -> None:

@@ -154,9 +154,9 @@ class RunColumns:
         """
         used = self._used
         symbol, live_pnl = self.symbol[:used], self.live_pnl[:used]
-        if not self.members.counts(len(priced))[~priced].any():
+        if priced.all() or not self.members.counts(len(priced))[~priced].any():
             mark = self.mark[:used]
-            np.take(marks, symbol, out=mark, mode="clip")
+            marks.take(symbol, out=mark, mode="clip")
             np.subtract(mark, self.entry[:used], out=live_pnl)
             np.multiply(self.size[:used], live_pnl, out=live_pnl)
             np.add(self.realised[:used], live_pnl, out=live_pnl)

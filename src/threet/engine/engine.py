@@ -127,20 +127,21 @@ class Engine:
         """
         effects = Effects()
         rows = self.market.warm_rows(self.market.append_all(closed))
-        mine = [self.runs.members.slots(row) for row in rows]
+        numbers: list[int] = rows.tolist()
+        mine = self.runs.members.slots(numbers)
         if any(map(len, mine)):
-            in_call = np.repeat(np.arange(len(rows)), list(map(len, mine)))
+            in_call = np.arange(len(rows)).repeat(list(map(len, mine)))
             self._decide(np.concatenate(mine), rows, in_call, effects)
-        self._fill([self.market.names[row] for row in rows], effects)
+        self._fill([self.market.names[row] for row in numbers], effects)
         return effects
 
-    def _decide(self, slots: Slots, rows: Sequence[int], in_call: Ints, effects: Effects) -> None:
+    def _decide(self, slots: Slots, rows: Slots, in_call: Ints, effects: Effects) -> None:
         """``in_call`` is by the run: where in ``rows`` its symbol's row stands."""
         runs, bars = self.runs, self.market.bars(rows)
         # Those of one strategy side by side, so that its part of every column is a slice.
         played = runs.strategy[slots].astype(np.int16)
-        order = np.argsort(played, kind="stable")
-        ends = np.searchsorted(played[order], np.arange(len(self.strategies)), side="right").tolist()
+        order = played.argsort(kind="stable")
+        ends = played[order].searchsorted(np.arange(len(self.strategies)), side="right").tolist()
         slots, in_call = slots[order], in_call[order]
         direction = np.sign(runs.size[slots]).astype(np.int64)
         parameters, before = runs.parameters.take(slots, axis=0), runs.state.take(slots, axis=0)

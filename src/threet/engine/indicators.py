@@ -37,11 +37,12 @@ class ByLength(Generic[Table]):
     def at(self, rows: Ints, lengths: Ints) -> Floats:
         """Of each of ``rows`` over as many bars. Raises IndexError where there are not so many."""
         asked = int(np.maximum.reduce(lengths, initial=0))
+        if asked > self.longest:
+            raise IndexError(f"expected lengths up to {self.longest}, since there are no more bars, was {asked}")
         if asked > self._depth:
-            self._depth = min(asked, self.longest)
-            self._tables = self._make(self._depth)
-        columns = lengths - 1
-        return self._value([table[rows, columns] for table in self._tables], lengths)
+            self._depth, self._tables = asked, self._make(asked)
+        places = rows * self._depth + (lengths - 1)
+        return self._value([table.take(places) for table in self._tables], lengths)
 
     def whole(self) -> Floats:
         """Of every symbol over every length."""
@@ -91,7 +92,7 @@ def permutation_entropy(values: Floats) -> ByLength[Ints]:
     def counts(most: int) -> list[Ints]:
         one, two, three = first[:, :most], second[:, :most], third[:, :most]
         pattern = 4 * (one <= two) + 2 * (two <= three) + (one <= three)
-        return [ones[pattern].cumsum(axis=1) for ones in _ones(len(_POSSIBLE) if most < 1 << _bits(len(_POSSIBLE)) else 3)]
+        return [ones.take(pattern).cumsum(axis=1) for ones in _ones(len(_POSSIBLE) if most < 1 << _bits(len(_POSSIBLE)) else 3)]
 
     def entropy(packed: Sequence[Ints], lengths: Ints) -> Floats:
         in_each = len(_POSSIBLE) // len(packed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -57,8 +57,6 @@ class Market:
     def add_all(self, symbols: Iterable[str]) -> None:
         """Rows for those that are new, in one go."""
         new = [symbol for symbol in dict.fromkeys(symbols) if symbol not in self.index]
-        if not new:
-            return
         self.index.update(zip(new, range(len(self.names), len(self.names) + len(new)), strict=True))
         self.names.extend(new)
         self.marks = np.append(self.marks, np.full(len(new), np.nan))
@@ -104,8 +102,9 @@ class Market:
         """Takes those that are one candle behind a full window; says which."""
         if not closed:
             return []
-        self.add_all(closed)
-        rows = np.fromiter(map(self.index.__getitem__, closed), dtype=np.intp, count=len(closed))
+        if not closed.keys() <= self.index.keys():
+            self.add_all(closed)
+        rows = self._rows(closed)
         alone = [candles[-1] if len(candles) == 1 else _NO_CANDLE for candles in closed.values()]
         newest = np.fromiter(chain.from_iterable(alone), dtype=np.float64).reshape(-1, CANDLE_COLUMNS)
         follows: Bools = (self.counts[rows] == self.warmup_bars) & (newest[:, 0] == self._newest[rows] + self.interval_ms)
@@ -142,10 +141,14 @@ class Market:
         row = self.index.get(symbol)
         return row is not None and bool(self.counts[row] == self.warmup_bars)
 
-    def warm_rows(self, symbols: Sequence[str]) -> list[int]:
+    def warm_rows(self, symbols: Sequence[str]) -> Slots:
         """The rows of those of the market's symbols that are warm."""
-        rows = [self.index[symbol] for symbol in symbols]
-        return [row for row, count in zip(rows, self.counts[rows].tolist(), strict=True) if count == self.warmup_bars]
+        rows = self._rows(symbols)
+        warm: Slots = rows[self.counts[rows] == self.warmup_bars]
+        return warm
+
+    def _rows(self, symbols: Collection[str]) -> Slots:
+        return np.fromiter(map(self.index.__getitem__, symbols), dtype=np.intp, count=len(symbols))
 
     def newest_close_ms(self, symbol: str) -> int | None:
         """When the newest candle closed, in market time."""
@@ -154,12 +157,12 @@ class Market:
             return None
         return int(self._newest[row]) + self.interval_ms
 
-    def closes_ms(self, rows: Sequence[int]) -> Ints:
+    def closes_ms(self, rows: Slots) -> Ints:
         """``newest_close_ms`` of these symbols' rows, which have candles."""
         closes: Ints = self._newest[rows].astype(np.int64) + self.interval_ms
         return closes
 
-    def bars(self, rows: Sequence[int]) -> Bars:
+    def bars(self, rows: Slots) -> Bars:
         """Whole windows of these symbols' rows."""
         begins, windows = self._ends[rows] - self.warmup_bars, self._windows
         return Bars(lambda number: windows[number + 1, rows, begins])

@@ -44,8 +44,9 @@ def test_candles_of_many_symbols_at_once_are_those_of_one_after_the_other(data):
             assert together.saved(name).candles.tobytes() == alone.saved(name).candles.tobytes()
             assert together.newest_close_ms(name) == alone.newest_close_ms(name)
         warm = [together.index[name] for name in closed if together.is_warm(name)]
+        assert together.warm_rows(list(closed)).tolist() == warm
         windows = [together.saved(together.names[row]).candles[:, 4] for row in warm]
-        assert not warm or np.array_equal(together.bars(warm).close, np.array(windows))
+        assert not warm or np.array_equal(together.bars(np.array(warm)).close, np.array(windows))
         assert (together.missing, together.gaps) == (alone.missing, alone.gaps)
 
 

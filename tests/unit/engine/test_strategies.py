@@ -98,6 +98,12 @@ def test_the_bits_do_not_depend_on_the_company_in_the_call():
             assert (together[row, : len(single)] == single).all()
 
 
+def test_entropies_have_the_same_bits_where_counts_have_too_many_digits_for_one_number():
+    closes = np.random.default_rng(4).normal(100, 2, (2, 1_200)).round(1)
+    long, short = (indicators.permutation_entropy(values).whole() for values in (closes, closes[:, -1_000:]))
+    assert (long[:, : short.shape[1]] == short).all()
+
+
 def test_the_bits_do_not_depend_on_the_longest_length_in_the_call():
     """Nor does a length that is asked for later than a longer one, or before it."""
     high, low, close = (np.array([[row[column] for row in walk(symbol, 60, 1)] for symbol in "ABC"]) for column in (2, 3, 4))

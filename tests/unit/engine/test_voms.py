@@ -77,6 +77,23 @@ def test_columns_have_the_bits_of_the_plain_form(history, last):
     both.assert_same_bits(last)
 
 
+def test_ballots_change_with_a_vote_and_with_a_voters_direction_and_with_nothing_else():
+    both = Both()
+    columns, voter, other = both.columns, both.neighbour, both.slot
+    columns.votes[voter] = True
+    told = [columns.ballots()]
+    for size in (1.0, -2.0, 1.0):  # long, short, flat
+        columns.trade(np.array([voter]), np.array([0]), np.array([5.0]), np.array([size]))
+        told.append(columns.ballots())
+    columns.votes[other] = True
+    told.append(columns.ballots())
+    assert [told.index(one) for one in told] == [0, 1, 2, 0, 4]
+    columns.votes[other] = False
+    columns.trade(np.array([voter, other]), np.array([0, 0]), np.array([5.0, 5.0]), np.array([3.0, 3.0]))
+    columns.update_price(np.array([voter, other]), np.array([9.0, 9.0]))
+    assert columns.ballots() == told[1]
+
+
 whole_prices, whole_sizes = st.integers(1, 100_000), st.integers(-1_000, 1_000).filter(bool)
 turns = st.sampled_from(["add", "part", "close", "flip", "funding"])
 
