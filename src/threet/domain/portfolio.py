@@ -10,7 +10,6 @@ from threet.domain.caps import Caps, Exposure
 from threet.domain.inputs import CycleInputs
 from threet.domain.price_band import valuing_price
 from threet.domain.sizing import scale_into_caps
-from threet.domain.symbol_state import SymbolState
 from threet.domain.target_of import symbol_cap_usd
 from threet.domain.values import Known, Symbol, Unknown
 
@@ -83,13 +82,13 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -
     or_else: Decimal | None
     if isinstance(agreement.agreed, Known):
         contracts = agreement.agreed.value
-        or_else = by_fills if by_fills != contracts else None
+        or_else = by_fills if by_fills is not None and by_fills != contracts else None
     else:
         signed = [view.value for view in agreement.sources.values() if isinstance(view, Known)]
         if len(signed) < inputs.terms.quorum:
             return Unknown(f"{len(signed) or 'none'} of the sources can say what {name} holds, {inputs.terms.quorum} needed")
         # Who is right nobody knows, not even of the side: the two that lie furthest apart count.
-        told = [*signed, by_fills]
+        told = signed if by_fills is None else [*signed, by_fills]
         contracts = max(told, key=abs)
         or_else = max(told, key=lambda one: abs(one - contracts))
     if contracts == 0 and not or_else:
@@ -100,8 +99,10 @@ def _worst_exposure(inputs: CycleInputs, name: Symbol, agreements: Agreements) -
     return Exposure(contracts, price.value, or_else)
 
 
-def _by_fills(inputs: CycleInputs, name: Symbol) -> Decimal:
+def _by_fills(inputs: CycleInputs, name: Symbol) -> Decimal | None:
     """What all fills make of the position now, whoever agrees on it and whatever is pending: a symbol's state takes them in only at an
-    agreement."""
-    state, told = inputs.states.get(name, SymbolState(name)), inputs.explanations.get(name)
+    agreement. None where there never was one here: fills alone, read back to wherever they begin, add up to no position."""
+    state, told = inputs.states.get(name), inputs.explanations.get(name)
+    if state is None or state.agreed_at is None:
+        return None
     return state.by_fills + (told.change + told.others + told.later if told is not None else 0)
