@@ -16,6 +16,7 @@ import random
 import re
 import struct
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,11 @@ class Disk:
         except AssertionError:
             gc.collect()  # a file that is open yet, of a process that is forgotten
             _run("umount", str(self.folder))
+        # A container that starts meanwhile may hold a copy of the mount: who mounts the image then gets the disk that was cut.
+        deadline = time.monotonic() + 60
+        while _run("losetup", "--associated", str(self._image)).strip():
+            assert time.monotonic() < deadline, f"{self._image} is held by somebody"
+            time.sleep(0.01)
 
     def write_data(self, chance: random.Random) -> None:
         """Some pages of some files go to the disk, as the kernel sends them when it likes; names and sizes stay behind."""
@@ -107,9 +113,10 @@ def _send(path: str, first: int, count: int) -> None:
         os.close(handle)
 
 
-def _run(*command: str) -> None:
+def _run(*command: str) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: {done.stderr.strip()}"
+    return done.stdout
 
 
 @contextmanager
