@@ -12,6 +12,7 @@ from tests.unit.domain.test_decision import BTC, ETH, NOW, TERMS, inputs, readin
 from threet.domain.caps import Caps, Pending, check_caps
 from threet.domain.decision import decide
 from threet.domain.symbol_state import Explanation, SymbolState
+from threet.domain.values import Symbol
 
 
 def test_what_opens_is_cut_to_the_room_that_the_others_leave():
@@ -84,3 +85,12 @@ def test_what_the_fills_make_of_a_position_counts_while_an_order_there_has_no_kn
     given = inputs(reading(), None, votes, states, terms=short_of_room, pending=(reducing,), explanations=explained)
     [order] = decide(given).plan
     assert (order.correction.symbol, order.correction.contracts) == (BTC, Decimal("0.02"))
+
+
+def test_where_a_symbol_was_never_agreed_on_its_fills_are_no_position():
+    """After a reset the fills begin in the middle of a life that ended: they held all other symbols for ever."""
+    gone = Symbol("NEW/USDC:USDC")
+    left_over = {gone: Explanation(Decimal(0), liquidated=False, pending=False, others=Decimal(-325))}
+    given = inputs(reading(), votes={BTC: vote(BTC, 4), gone: vote(gone, 4)}, explanations=left_over)
+    [order] = decide(given).plan
+    assert order.correction.symbol == BTC
